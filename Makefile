@@ -1,0 +1,10 @@
+.PHONY: run test lint shell reset lock
+
+run test lint shell reset:
+	@./care $@
+
+# After a change in requirements/*.in; needs uv
+lock:
+	@for name in odoo dev lint; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	    -o requirements/$$name.txt requirements/$$name.in || exit 1; done
