@@ -23,6 +23,8 @@ def pytest_terminal_summary(terminalreporter):
     if not os.environ.get("CARE_TEST"):
         return
     if skipped := terminalreporter.stats.get("skipped", []):
-        terminalreporter.write_line(f"FAILED: {len(skipped)} skipped; a test that does not run proves nothing.", red=True)
+        terminalreporter.write_line(
+            f"FAILED: {len(skipped)} skipped; a test that does not run proves nothing.", red=True
+        )
     if earlier := os.environ.get("CARE_TEST_FAILURES"):
         terminalreporter.write_line(f"FAILED before this: {earlier}", red=True)

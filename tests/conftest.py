@@ -1,8 +1,8 @@
-"""What the tests across the add-ons stand on. `./care test` makes the ground ready and calls pytest.
+"""What the tests across the add-ons stand on; `./care test` makes it ready and calls pytest.
 
 `database` is a fresh copy of a database with all add-ons and demo data (half a second), `server` an
-Odoo on it with the mails it sends, `odoo_shell` runs Python with Odoo's `env`, `page_of` is a person
-at a browser.
+Odoo on it with the mails it sends, `odoo_shell` runs Python with Odoo's `env`, `page_of` is a
+person at a browser.
 """
 
 import asyncio
@@ -40,7 +40,9 @@ care = load_care()
 
 def pytest_configure(config):
     if not os.environ.get("CARE_TEST_TEMPLATE"):
-        raise pytest.UsageError("Run these by ./care test tests/… (it makes the databases they need).")
+        raise pytest.UsageError(
+            "Run these by ./care test tests/… (it makes the databases they need)."
+        )
 
 
 class Environment:
@@ -69,7 +71,7 @@ class Environment:
 
 @pytest.fixture(scope="session")
 def care_env():
-    """Where everything is: `.root`, `.python`, `.env`, `.template`, `.sql(db, statement)`, `.new_database()`."""
+    """Where everything is: `.root`, `.python`, `.env`, `.sql(db, statement)`, `.new_database()`."""
     with care.Place(ROOT / ".care/test", fast=True) as place:
         yield Environment(place)
 
@@ -162,7 +164,7 @@ class Running:
 
 @pytest.fixture
 def odoo_shell(care_env):
-    """`odoo_shell(db, code)`: run Python with Odoo's `env`, commit, give what it left in `result`."""
+    """`odoo_shell(db, code)`: run Python with `env`, commit, give what it left in `result`."""
     shell = Shell(care_env)
     yield shell
     for running in shell.running:
@@ -170,7 +172,7 @@ def odoo_shell(care_env):
 
 
 class Mailbox:
-    """A mail server on 127.0.0.1 that keeps the mails, as `email.message.EmailMessage`, in the order they came."""
+    """A mail server on 127.0.0.1; it keeps each mail as an `email.message.EmailMessage`."""
 
     def __init__(self):
         self.mails = []
@@ -181,7 +183,9 @@ class Mailbox:
         self.port = server.sockets[0].getsockname()[1]
 
     async def _listen(self):
-        return await self._loop.create_server(lambda: SMTP(self, enable_SMTPUTF8=True), "127.0.0.1", 0)
+        return await self._loop.create_server(
+            lambda: SMTP(self, enable_SMTPUTF8=True), "127.0.0.1", 0
+        )
 
     async def handle_DATA(self, _server, _session, envelope):  # noqa: N802
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
@@ -197,7 +201,9 @@ class Mailbox:
         """The first mail to an address whose subject holds a text; waits until it is there."""
 
         def found():
-            return next((mail for mail in self.to(address) if subject in (mail["subject"] or "")), None)
+            return next(
+                (mail for mail in self.to(address) if subject in (mail["subject"] or "")), None
+            )
 
         def told():
             listed = [(mail.envelope_to, mail["subject"]) for mail in self.mails]
@@ -223,13 +229,13 @@ def wait_until(condition, timeout=30, message="it did not come"):
 
 @pytest.fixture(name="wait_until")
 def wait_until_fixture():
-    """`wait_until(condition, timeout=30, message=…)`: call until it gives something true, and give that."""
+    """`wait_until(condition, timeout=30, message=…)`: call until it gives something true."""
     return wait_until
 
 
 @pytest.fixture
 def mailbox():
-    """The mails that the servers of this test send: `.mails`, `.to(address)`, `.wait_for(address, subject)`."""
+    """The mails this test's servers send: `.mails`, `.to(…)`, `.wait_for(address, subject)`."""
     box = Mailbox()
     yield box
     box.close()
@@ -237,7 +243,7 @@ def mailbox():
 
 @pytest.fixture
 def start_server(care_env, mailbox, request):
-    """`start_server(db, cron_threads=0, workers=0)`: an Odoo that answers; several may serve one database."""
+    """`start_server(db, cron_threads=0, workers=0)`: an Odoo; several may share a db."""
     servers = []
 
     def start(database, cron_threads=0, workers=0, arguments=()):
@@ -261,7 +267,7 @@ def start_server(care_env, mailbox, request):
 
 @pytest.fixture
 def server(start_server, database):
-    """An Odoo on a fresh database: `.url`, `.port`, `.database`, `.mails`, `.mailbox`, `.process`. No crons run."""
+    """An Odoo on a fresh database, without crons: `.url`, `.database`, `.mailbox`, `.process`."""
     return start_server(database)
 
 
@@ -288,7 +294,7 @@ def browser():
 
 @pytest.fixture
 def page_of(browser, server, care_env, request):
-    """`page_of("amir")`: a page of somebody who is logged in; `page_of(None)` of somebody who is not.
+    """`page_of("amir")`: a page of somebody who logged in; `page_of(None)`: of somebody else.
 
     Each has a browser context of his own. Of a failed test the pages are kept as pictures.
     """
@@ -296,7 +302,10 @@ def page_of(browser, server, care_env, request):
 
     def open_page(login, password=None, url=None):
         context = browser.new_context(
-            base_url=url or server.url, locale="en-US", timezone_id="Europe/Brussels", viewport={"width": 1366, "height": 900}
+            base_url=url or server.url,
+            locale="en-US",
+            timezone_id="Europe/Brussels",
+            viewport={"width": 1366, "height": 900},
         )
         context.set_default_timeout(20_000)
         contexts.append(context)

@@ -2,28 +2,40 @@
 
 
 def test_all_add_ons_are_installed_together(care_env, database):
-    states = care_env.sql(database, "SELECT name, state FROM ir_module_module WHERE name LIKE 'customer_care%'")
+    states = care_env.sql(
+        database, "SELECT name, state FROM ir_module_module WHERE name LIKE 'customer_care%'"
+    )
     installed = {line.split("|")[0] for line in states if line.endswith("|installed")}
     assert {name for name in care_env.care.addons()} <= installed
 
 
 def test_code_runs_with_the_orm_and_is_committed(care_env, database, odoo_shell):
-    ident = odoo_shell(database, """
+    ident = odoo_shell(
+        database,
+        """
         result = env['res.partner'].create({'name': 'Committed'}).id
-    """)
-    assert care_env.sql(database, f"SELECT name FROM res_partner WHERE id = {ident}") == ["Committed"]
+    """,
+    )
+    assert care_env.sql(database, f"SELECT name FROM res_partner WHERE id = {ident}") == [
+        "Committed"
+    ]
 
 
 def test_a_mail_arrives_in_the_mailbox_and_nowhere_else(server, odoo_shell, start_server):
-    page = odoo_shell.start(server.database, f"""
+    page = odoo_shell.start(
+        server.database,
+        f"""
         from odoo.tools import config
         config['smtp_port'] = {server.mailbox.port}
         env['mail.mail'].create({{
             'email_to': 'clara@example.com', 'subject': 'Good day', 'body_html': '<p>Hello</p>',
         }}).send(raise_exception=True)
-    """)
+    """,
+    )
     page.result()
-    assert "Hello" in server.mailbox.wait_for("clara@example.com", "Good day").get_body().get_content()
+    assert (
+        "Hello" in server.mailbox.wait_for("clara@example.com", "Good day").get_body().get_content()
+    )
 
 
 def test_a_person_logs_in_with_the_browser(page_of):
