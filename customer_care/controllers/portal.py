@@ -1,0 +1,120 @@
+from odoo import http
+from odoo.exceptions import AccessError, MissingError
+from odoo.http import request
+
+from odoo.addons.portal.controllers.portal import CustomerPortal, pager
+
+
+class CarePortal(CustomerPortal):
+    """The customer's side of the register.
+
+    Every route checks the visitor itself: their own rights by the record rules, or the
+    case's token. A link never changes anything by being opened.
+    """
+
+    _cases_per_page = 20
+
+    def _prepare_home_portal_values(self, counters):
+        values = super()._prepare_home_portal_values(counters)
+        if "care_case_count" in counters:
+            cases = request.env["care.case"]
+            values["care_case_count"] = (
+                cases.search_count([]) if cases.has_access("read") else 0
+            )
+        return values
+
+    @http.route(
+        ["/my/cases", "/my/cases/page/<int:page>"],
+        type="http",
+        auth="user",
+        website=True,
+        readonly=True,
+    )
+    def portal_my_cases(self, page=1, sortby=None, filterby=None, **kw):
+        sortings = {
+            "date": {"label": request.env._("Newest"), "order": "received_at desc, id desc"},
+            "number": {"label": request.env._("Number"), "order": "number desc, id desc"},
+        }
+        filters = {
+            "all": {"label": request.env._("All"), "domain": []},
+            "open": {
+                "label": request.env._("Open"),
+                "domain": [("stage_category", "in", ("open", "waiting", "resolved"))],
+            },
+            "over": {
+                "label": request.env._("Closed"),
+                "domain": [("stage_category", "in", ("closed", "cancelled"))],
+            },
+        }
+        sortby = sortby if sortby in sortings else "date"
+        filterby = filterby if filterby in filters else "all"
+        # the record rules show a customer their own cases only
+        cases = request.env["care.case"]
+        domain = filters[filterby]["domain"]
+        pages = pager(
+            url="/my/cases",
+            url_args={"sortby": sortby, "filterby": filterby},
+            total=cases.search_count(domain),
+            page=page,
+            step=self._cases_per_page,
+        )
+        cases = cases.search(
+            domain,
+            order=sortings[sortby]["order"],
+            limit=self._cases_per_page,
+            offset=pages["offset"],
+        )
+        request.session["my_cases_history"] = cases.ids[:100]
+        values = self._prepare_portal_layout_values()
+        values.update(
+            {
+                # sudo: found by the visitor's own rights; shown is what the page names
+                "cases": cases.sudo(),
+                "page_name": "care_case",
+                "pager": pages,
+                "default_url": "/my/cases",
+                "searchbar_sortings": sortings,
+                "searchbar_filters": filters,
+                "sortby": sortby,
+                "filterby": filterby,
+            }
+        )
+        return request.render("customer_care.portal_my_cases", values)
+
+    @http.route("/my/cases/<int:case_id>", type="http", auth="public", website=True)
+    def portal_my_case(self, case_id, access_token=None, answered=None, **kw):
+        try:
+            case = self._document_check_access("care.case", case_id, access_token)
+        except (AccessError, MissingError):
+            return request.redirect("/my")
+        values = {"case": case, "page_name": "care_case", "answered": answered}
+        values = self._get_page_view_values(
+            case, access_token, values, "my_cases_history", False, **kw
+        )
+        return request.render("customer_care.portal_case_page", values)
+
+    @http.route(
+        "/my/cases/<int:case_id>/answer",
+        type="http",
+        auth="public",
+        website=True,
+        methods=["POST"],
+    )
+    def portal_case_answer(self, case_id, access_token=None, answer=None, text="", **kw):
+        try:
+            case = self._document_check_access("care.case", case_id, access_token)
+        except (AccessError, MissingError):
+            return request.redirect("/my")
+        user = request.env.user
+        author = None
+        if not user._is_public():
+            author = user.partner_id
+        if not user.share:
+            # somebody of ours looking at the customer's page does not answer for them
+            return request.redirect(case.get_portal_url())
+        taken = case._customer_answers(answer, (text or "")[:5000], author)
+        return request.redirect(
+            case.get_portal_url(
+                query_string=f"&answered={answer if taken else 'late'}"
+            )
+        )

@@ -1,0 +1,4 @@
+-- A copy of a database plans nothing for real customers.
+UPDATE care_followup SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;
+UPDATE care_notice SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;
+UPDATE care_retry SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;

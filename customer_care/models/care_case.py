@@ -1,0 +1,440 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+from .care_category import KINDS, SEVERITIES
+
+#: Fields that a customer may read of their own case; the rest is for staff.
+STAFF = "base.group_user"
+
+
+class CareCase(models.Model):
+    """One entry of the register."""
+
+    _name = "care.case"
+    _description = "Case"
+    _inherit = [
+        "care.owned.mixin",
+        "care.customer.mixin",
+        "portal.mixin",
+        "mail.thread.cc",
+        "mail.activity.mixin",
+    ]
+    _order = "severity desc, received_at desc, id desc"
+    _rec_names_search = ["number", "name", "partner_id.name"]
+    _mail_post_access = "read"
+    _care_link = "case_id"
+    _care_engine_fields = frozenset(
+        {"stage_category", "stage_since", "owner_since", "first_owner_id", "cycle"}
+        | {"number", "resolved_at", "closed_at", "followup_id", "access_token"}
+        | {"customer_answer", "customer_answer_at"}
+    )
+
+    number = fields.Char(readonly=True, copy=False, index="trigram")
+    name = fields.Char("Subject", required=True, index="trigram")
+    description = fields.Text(help="What the customer said, in their words.")
+    kind = fields.Selection(
+        KINDS, required=True, default="complaint", tracking=True, index=True
+    )
+    category_id = fields.Many2one(
+        "care.category",
+        "Category",
+        tracking=True,
+        index="btree_not_null",
+        check_company=True,
+        groups=STAFF,
+    )
+    severity = fields.Selection(
+        SEVERITIES,
+        required=True,
+        default="1",
+        tracking=True,
+        groups=STAFF,
+    )
+    channel = fields.Selection(
+        [
+            ("phone", "Phone"),
+            ("mail", "Mail"),
+            ("portal", "Portal"),
+            ("form", "Public form"),
+            ("followup", "Follow-up"),
+            ("survey", "Survey"),
+            ("import", "Import"),
+        ],
+        "Reported By",
+        required=True,
+        default="phone",
+        groups=STAFF,
+    )
+    partner_id = fields.Many2one(
+        "res.partner", "Customer", required=True, tracking=True, index=True
+    )
+    commercial_partner_id = fields.Many2one(
+        related="partner_id.commercial_partner_id", store=True, index=True
+    )
+    partner_email = fields.Char(related="partner_id.email", groups=STAFF)
+    partner_phone = fields.Char(related="partner_id.phone", groups=STAFF)
+    order_id = fields.Many2one(
+        "sale.order",
+        "Order",
+        index="btree_not_null",
+        check_company=True,
+        domain="[('partner_id', 'child_of', commercial_partner_id)]",
+    )
+    product_id = fields.Many2one("product.product", "Product", check_company=True)
+    journey_id = fields.Many2one(
+        "care.journey",
+        "Journey",
+        index="btree_not_null",
+        ondelete="set null",
+        check_company=True,
+        domain="[('partner_id', 'child_of', commercial_partner_id)]",
+        groups=STAFF,
+    )
+    followup_id = fields.Many2one(
+        "care.followup",
+        "From Follow-up",
+        readonly=True,
+        copy=False,
+        ondelete="set null",
+        groups=STAFF,
+    )
+    followup_ids = fields.One2many(
+        "care.followup", "case_id", "Follow-ups", groups=STAFF
+    )
+    received_at = fields.Datetime(
+        required=True,
+        default=fields.Datetime.now,
+        help="When the customer told us; not when we wrote it down.",
+    )
+    resolution = fields.Text(
+        "What Was Done", copy=False, help="Told to the customer when the case is solved."
+    )
+    cancel_reason = fields.Char(copy=False, groups=STAFF)
+    resolved_at = fields.Datetime(readonly=True, copy=False)
+    closed_at = fields.Datetime(readonly=True, copy=False)
+    customer_answer = fields.Selection(
+        [("yes", "Solved"), ("no", "Not solved")], readonly=True, copy=False
+    )
+    customer_answer_at = fields.Datetime(readonly=True, copy=False)
+    color = fields.Integer(groups=STAFF)
+
+    # staff's side of the owned mixin
+    owner_id = fields.Many2one(groups=STAFF)
+    owner_since = fields.Datetime(groups=STAFF)
+    first_owner_id = fields.Many2one(groups=STAFF)
+    team_id = fields.Many2one(groups=STAFF)
+    curator_id = fields.Many2one(groups=STAFF)
+    cycle = fields.Integer(groups=STAFF)
+    stage_id = fields.Many2one(domain="[('res_model', '=', 'care.case')]")
+
+    _number_uniq = models.UniqueIndex(
+        "(company_id, number)", "This case number is taken already."
+    )
+    _followup_uniq = models.UniqueIndex(
+        "(followup_id) WHERE followup_id IS NOT NULL",
+        "This follow-up has opened its case already.",
+    )
+    _register_idx = models.Index("(severity DESC, received_at DESC, id DESC)")
+    _open_idx = models.Index(
+        "(company_id, stage_id, severity DESC, received_at DESC, id DESC)"
+        " WHERE stage_category IN ('open', 'waiting')"
+    )
+
+    # ------------------------------------------------------------
+    # Fields
+    # ------------------------------------------------------------
+
+    @api.depends("number", "name")
+    def _compute_display_name(self):
+        for case in self:
+            case.display_name = " · ".join(filter(None, (case.number, case.name)))
+
+    def _compute_access_url(self):
+        for case in self:
+            case.access_url = f"/my/cases/{case.id}"
+
+    @api.onchange("category_id")
+    def _onchange_category_id(self):
+        for case in self.filtered("category_id"):
+            case.kind = case.category_id.kind
+            case.severity = case.category_id.severity
+            case.team_id = case.category_id.team_id or case.team_id
+
+    @api.onchange("order_id")
+    def _onchange_order_id(self):
+        for case in self.filtered("order_id"):
+            case.partner_id = case.partner_id or case.order_id.partner_id
+            case.journey_id = case.order_id.care_journey_ids[:1]
+
+    # ------------------------------------------------------------
+    # Create
+    # ------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        vals_list = [dict(vals) for vals in vals_list]
+        for vals in vals_list:
+            self._check_engine_fields(vals)
+        self._complete_vals(vals_list)
+        # sudo: number, owner and first stage are written by the engine, whoever
+        # reports; the person's own rights are checked right below
+        cases = super(CareCase, self.sudo()).create(vals_list)
+        if not self.env.su:
+            cases = cases.sudo(False)
+            cases.check_access("create")
+        cases._after_create()
+        return cases
+
+    def _complete_vals(self, vals_list):
+        """Number, customer, order, journey and category's defaults of new cases."""
+        # sudo: only to look up what the given order, journey and category say
+        env = self.sudo().env
+        orders = env["sale.order"].browse(
+            [vals["order_id"] for vals in vals_list if vals.get("order_id")]
+        )
+        journeys = {
+            journey.order_id.id: journey.id
+            for journey in env["care.journey"].search([("order_id", "in", orders.ids)])
+        }
+        numbers = {}
+        for vals in vals_list:
+            journey = env["care.journey"].browse(vals.get("journey_id") or [])
+            if journey and not vals.get("order_id"):
+                vals["order_id"] = journey.order_id.id
+            order = env["sale.order"].browse(vals.get("order_id") or [])
+            if order:
+                vals.setdefault("company_id", order.company_id.id)
+                vals["partner_id"] = vals.get("partner_id") or order.partner_id.id
+                vals["journey_id"] = vals.get("journey_id") or journeys.get(order.id)
+            vals.setdefault("company_id", self.env.company.id)
+            category = env["care.category"].browse(vals.get("category_id") or [])
+            if category:
+                vals.setdefault("kind", category.kind)
+                vals.setdefault("severity", category.severity)
+                vals["team_id"] = vals.get("team_id") or category.team_id.id
+            if not vals.get("number"):
+                company = vals["company_id"]
+                if company not in numbers:
+                    numbers[company] = self._sequence(env["res.company"].browse(company))
+                vals["number"] = numbers[company].next_by_id()
+
+    def _after_create(self):
+        cases = self.sudo()
+        for owner, mine in cases.grouped("owner_id").items():
+            mine.message_subscribe(partner_ids=owner.partner_id.ids)
+        for partner, mine in cases.grouped("partner_id").items():
+            mine.message_subscribe(partner_ids=partner.ids)
+        self._care_event("case_opened")
+
+    @api.model
+    def _create_sequences(self, companies):
+        """One sequence of case numbers a company; the ones that exist are kept."""
+        # sudo: sequences are made with companies and when the addon is installed
+        sequences = self.env["ir.sequence"].sudo()
+        have = sequences.with_context(active_test=False).search(
+            [("code", "=", "care.case"), ("company_id", "in", companies.ids)]
+        )
+        return sequences.create(
+            [
+                {
+                    "name": self.env._("Cases of %s", company.name),
+                    "code": "care.case",
+                    "prefix": "C%(y)s-",
+                    "padding": 4,
+                    "company_id": company.id,
+                }
+                for company in companies - have.company_id
+            ]
+        )
+
+    @api.model
+    def _sequence(self, company):
+        """The sequence of case numbers of ``company``, as superuser."""
+        sequence = self.env["ir.sequence"].sudo().search(
+            [("code", "=", "care.case"), ("company_id", "=", company.id)], limit=1
+        )
+        return sequence or self._create_sequences(company)
+
+    # ------------------------------------------------------------
+    # Buttons
+    # ------------------------------------------------------------
+
+    def action_resolve(self):
+        """Solved, we think: the customer is asked."""
+        self.check_access("write")
+        self._enter_category("resolved")
+
+    def action_close(self):
+        """Closed without the customer's word, by a leader."""
+        self.check_access("write")
+        self._enter_category("closed")
+
+    def action_reopen(self):
+        self.check_access("write")
+        self._enter_category("open")
+
+    def action_cancel(self):
+        self.check_access("write")
+        self._enter_category("cancelled")
+
+    def action_open_order(self):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "sale.order",
+            "res_id": self.order_id.id,
+            "views": [(False, "form")],
+        }
+
+    def action_open_journey(self):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "care.journey",
+            "res_id": self.journey_id.id,
+            "views": [(False, "form")],
+        }
+
+    def action_preview(self):
+        """The case as its customer sees it."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_url",
+            "target": "self",
+            "url": self.get_portal_url(),
+        }
+
+    # ------------------------------------------------------------
+    # Stages
+    # ------------------------------------------------------------
+
+    def _enter_category(self, category):
+        stage = self.env["care.stage"]._in_category(self._name, category)
+        if not stage:
+            raise UserError(
+                self.env._(
+                    "There is no stage for this. Ask an administrator to add one in "
+                    "Customer Care → Configuration → Stages."
+                )
+            )
+        self._enter_stage(stage)
+
+    def _default_team(self):
+        return self.category_id.team_id
+
+    def _check_stage(self, stage):
+        super()._check_stage(stage)
+        if (
+            stage.category == "closed"
+            and not self.env.su
+            and not self.env.user.has_group("customer_care.group_leader")
+        ):
+            raise AccessError(
+                self.env._(
+                    "The customer closes a case by confirming that it is solved. Only "
+                    "a team leader may close it for them."
+                )
+            )
+        if stage.category == "resolved":
+            for case in self:
+                if not (case.resolution or "").strip():
+                    raise UserError(
+                        self.env._(
+                            "Write what was done for %s before resolving it: the "
+                            "customer reads it and says whether it is solved.",
+                            case.display_name or self.env._("this case"),
+                        )
+                    )
+        if stage.category == "cancelled":
+            for case in self:
+                if not (case.cancel_reason or "").strip():
+                    raise UserError(
+                        self.env._(
+                            "Write why %s is cancelled first.",
+                            case.display_name or self.env._("this case"),
+                        )
+                    )
+
+    def _stage_events(self, before):
+        now = self.env.cr.now()
+        events = {"stage_entered": self}
+        category = self[:1].stage_category
+        if category == "resolved":
+            self.write({"resolved_at": now, "customer_answer": False})
+            events["case_resolved"] = self
+        elif category == "closed":
+            self.write({"closed_at": now})
+            for case in self.filtered(lambda case: not case.resolved_at):
+                case.resolved_at = now
+            events["case_closed"] = self
+        elif category in ("open", "waiting"):
+            again = self.filtered(lambda case: before[case] not in ("open", "waiting"))
+            if again:
+                again.write({"resolved_at": False, "closed_at": False})
+                events["case_reopened"] = again
+        return events
+
+    def _care_salesperson(self):
+        # sudo: the owner rule reads the order whoever moves the case
+        return self.order_id.sudo().user_id
+
+    def _care_notify(self, event):
+        super()._care_notify(event)
+        notices = self.env["care.notice"]
+        if event == "case_opened":
+            notices._announce("case_received", self)
+        elif event == "case_resolved":
+            notices._announce("case_resolved", self)
+        elif event == "case_reopened":
+            notices._cancel_of(self, ["case_resolved"])
+        elif event == "case_closed":
+            notices._cancel_of(self, ["case_resolved"])
+
+    # ------------------------------------------------------------
+    # The customer's word
+    # ------------------------------------------------------------
+
+    def _customer_answers(self, answer, text="", author=None):
+        """The customer says whether it is solved. Saying so twice changes nothing.
+
+        :param str answer: ``yes`` closes, ``no`` reopens
+        :param str text: what they add
+        :param author: the partner who speaks; the customer when nobody is logged in
+        :return: whether the answer was taken; False when the case is not resolved
+        """
+        self.ensure_one()
+        # sudo: the customer's word is taken by the engine; the route checked the token
+        case = self.sudo()
+        case.lock_for_update()
+        if case.stage_category != "resolved" or answer not in ("yes", "no"):
+            return False
+        case.write({"customer_answer": answer, "customer_answer_at": self.env.cr.now()})
+        author = author or case.partner_id
+        body = text.strip() or (
+            self.env._("Yes, it is solved. Thank you.")
+            if answer == "yes"
+            else self.env._("No, it is not solved.")
+        )
+        case.message_post(
+            body=body,
+            author_id=author.id,
+            email_from=author.email_formatted,
+            message_type="comment",
+            subtype_xmlid="mail.mt_comment",
+        )
+        case._enter_category("closed" if answer == "yes" else "open")
+        if answer == "no":
+            self.env["care.notice"]._announce("case_reopened", case)
+        return True
+
+    # ------------------------------------------------------------
+    # Mail
+    # ------------------------------------------------------------
+
+    def _care_promise_lines(self):
+        """What the acknowledgement promises, a line each; addons that promise add."""
+        self.ensure_one()
+        return []
+
+    def _mail_get_partner_fields(self, introspect_fields=False):
+        return ["partner_id"]

@@ -1,0 +1,32 @@
+from odoo import api, fields, models
+
+
+class CareCustomerMixin(models.AbstractModel):
+    """A record of one customer in one company: shows the customer's tier."""
+
+    _name = "care.customer.mixin"
+    _description = "Record of a customer"
+
+    tier_id = fields.Many2one(
+        "care.tier",
+        "Tier",
+        compute="_compute_tier_id",
+        search="_search_tier_id",
+        groups="base.group_user",
+    )
+    is_key = fields.Boolean(
+        "Key Customer", compute="_compute_tier_id", groups="base.group_user"
+    )
+
+    @api.depends("partner_id", "company_id")
+    def _compute_tier_id(self):
+        for company, records in self.grouped("company_id").items():
+            profiles = self.env["care.profile"]._for(records.partner_id, company)
+            for record in records:
+                profile = profiles.get(record.partner_id.commercial_partner_id)
+                record.tier_id = profile.tier_id if profile else False
+                record.is_key = record.tier_id.is_key
+
+    def _search_tier_id(self, operator, value):
+        # the present company's view of its customers, as on the partner
+        return [("partner_id.care_tier_id", operator, value)]

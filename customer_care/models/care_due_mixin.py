@@ -1,0 +1,317 @@
+import logging
+from datetime import timedelta
+
+import psycopg2
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL, split_every
+
+_logger = logging.getLogger(__name__)
+
+#: Rows in one INSERT: PostgreSQL and psycopg2 stay comfortable up to here.
+INSERT_CHUNK = 1000
+
+
+def reraise_if_concurrent(error):
+    """Let a serialization failure, a deadlock or a lost connection pass.
+
+    The transaction is lost with them: whoever opened it (a request, a cron) has
+    to start again, so they must never end up as the error of a rule or of a row.
+    """
+    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+        raise error
+
+
+class CareDueMixin(models.AbstractModel):
+    """A planned row: something the engine has to do at ``next_at``.
+
+    One invariant carries the rest: ``next_at`` is set exactly while the engine still
+    has something to do with the row. The cron finds its work by a partial index over
+    it, so its cost follows what is due and not what is open.
+
+    A concrete model sets :attr:`_due_cron`, implements :meth:`_run_due` and declares
+    the unique index that makes planning repeatable.
+    """
+
+    _name = "care.due.mixin"
+    _description = "Planned row of Customer Care"
+
+    #: XML id of the cron that works on the rows of this model.
+    _due_cron = None
+    #: Rows worked on in one transaction.
+    _due_batch = 100
+    #: Attempts before a row that keeps failing is set aside.
+    _due_attempts = 5
+    #: Fields that people may write; all others belong to the engine.
+    _due_user_fields = frozenset()
+
+    state = fields.Selection(
+        [
+            ("planned", "Planned"),
+            ("done", "Done"),
+            ("cancelled", "Cancelled"),
+            ("failed", "Failed"),
+        ],
+        default="planned",
+        required=True,
+        readonly=True,
+        index=True,
+    )
+    next_at = fields.Datetime(
+        "Next Action At",
+        readonly=True,
+        copy=False,
+        help="When the engine works on this row next; empty when nothing is left to do.",
+    )
+    attempts = fields.Integer(readonly=True, copy=False)
+    error = fields.Text(
+        readonly=True,
+        copy=False,
+        help="Why the last attempt failed. After five attempts the row is set aside "
+        "until somebody presses Retry.",
+    )
+
+    _next_at_idx = models.Index("(next_at, id) WHERE next_at IS NOT NULL")
+
+    # ------------------------------------------------------------
+    # Nothing that the engine writes can be forged
+    # ------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            self._check_engine_fields(vals)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        self._check_engine_fields(vals)
+        return super().write(vals)
+
+    @api.model
+    def _check_engine_fields(self, vals):
+        """Refuse values for the engine's fields from anybody but the engine.
+
+        The engine works as superuser, which no remote call can claim.
+        """
+        if self.env.su:
+            return
+        forged = set(vals) - self._due_user_fields
+        if forged:
+            raise AccessError(
+                self.env._(
+                    "%(fields)s of “%(model)s” are kept by Customer Care itself and "
+                    "cannot be changed by hand.",
+                    fields=", ".join(sorted(forged)),
+                    model=self._description,
+                )
+            )
+
+    # ------------------------------------------------------------
+    # Planning
+    # ------------------------------------------------------------
+
+    def _plan(self, vals_list):
+        """Insert the rows that are not there yet and wake the cron for the earliest.
+
+        :param list[dict] vals_list: column values of the rows
+        :return: the rows that this call inserted, in no particular order
+        """
+        rows = self._insert_new(vals_list)
+        rows._trigger_due()
+        return rows
+
+    @api.model
+    def _insert_new(self, vals_list):
+        """``INSERT … ON CONFLICT DO NOTHING``: the unique indexes decide what is new.
+
+        A row that another transaction has just inserted raises a serialization error,
+        which Odoo answers by running the request again.
+        """
+        return insert_new(self, vals_list)
+
+    def _trigger_due(self):
+        """Wake the cron once, for the earliest ``next_at`` among ``self``."""
+        moments = [row.next_at for row in self.sudo() if row.next_at]
+        if moments and self._due_cron:
+            cron = self.env.ref(self._due_cron, raise_if_not_found=False)
+            if cron:
+                # sudo: anybody's gesture may plan work, nobody else may touch crons
+                cron.sudo()._trigger(at=max(min(moments), self.env.cr.now()))
+
+    def _cancel_due(self, extra=None):
+        """End the rows that are still open; the ones that are over stay as they are."""
+        rows = self.filtered(lambda row: row.state not in ("done", "cancelled"))
+        if rows:
+            rows.write({"state": "cancelled", "next_at": False, **(extra or {})})
+        return rows
+
+    def action_retry(self):
+        """Try rows that were set aside again, now."""
+        self.check_access("write")
+        if not self.env.user.has_group("customer_care.group_leader"):
+            raise AccessError(
+                self.env._("Only team leaders and managers may retry failed work.")
+            )
+        # sudo: the state of planned rows belongs to the engine; rights checked above
+        rows = self.sudo().filtered(lambda row: row.state == "failed")
+        if not rows:
+            raise UserError(self.env._("Only failed rows can be retried."))
+        rows.write(
+            {
+                "state": "planned",
+                "attempts": 0,
+                "error": False,
+                "next_at": self.env.cr.now(),
+            }
+        )
+        rows._trigger_due()
+
+    # ------------------------------------------------------------
+    # Running
+    # ------------------------------------------------------------
+
+    def _run_due(self):
+        """Do the work of these rows: all of one batch, locked, as superuser.
+
+        Has to move or empty ``next_at`` of every row. An exception rolls the batch
+        back; it is then cut in halves until the rows at fault stand alone.
+        """
+        raise NotImplementedError
+
+    @api.model
+    def _due_domain(self):
+        """What is due now; the base is the partial index over ``next_at``."""
+        return [("next_at", "<=", self.env.cr.now())]
+
+    @api.model
+    def _claim_due(self):
+        rows = self.search(self._due_domain(), limit=self._due_batch, order="next_at, id")
+        return rows.try_lock_for_update()
+
+    @api.model
+    def _cron_run_due(self):
+        """Work on everything that is due, one fresh transaction a batch.
+
+        May be killed at any point: what was not committed is due again.
+        """
+        # sudo: effects run as superuser with the record's company
+        model = self.sudo().with_context(active_test=False)
+        cron = self.env["ir.cron"]
+        cron._commit_progress(remaining=0)
+        conflicts = 0
+        while True:
+            try:
+                rows = model._claim_due()
+                if not rows:
+                    break
+                count = len(rows)
+                rows._run_guarded()
+                left = model.search_count(self._due_domain(), limit=1)
+                time_left = cron._commit_progress(count, remaining=left)
+            except psycopg2.extensions.TransactionRollbackError:
+                # A user was faster: crons are not retried by Odoo, so start afresh.
+                self.env.cr.rollback()
+                conflicts += 1
+                if conflicts > 5:
+                    _logger.info("%s: too many conflicts, left to the next run", self._name)
+                    cron._commit_progress(remaining=1)
+                    break
+                continue
+            if not time_left:
+                break
+
+    def _run_guarded(self):
+        """Run the batch; on an error cut it in halves, and set the culprit aside."""
+        if not self:
+            return
+        try:
+            with self.env.cr.savepoint():
+                self._run_due()
+                stuck = self.filtered(
+                    lambda row: row.next_at and row.next_at <= self.env.cr.now()
+                )
+                if stuck:
+                    raise RuntimeError(f"{self._name}: {stuck.ids} did not move on")
+        except Exception as error:  # pylint: disable=broad-except
+            reraise_if_concurrent(error)
+            if len(self) == 1:
+                self._set_aside(error)
+                return
+            middle = len(self) // 2
+            self[:middle]._run_guarded()
+            self[middle:]._run_guarded()
+
+    def _set_aside(self, error):
+        self.ensure_one()
+        row = self.exists()
+        if not row:
+            return
+        _logger.warning("%s: %s", row, error, exc_info=error)
+        attempts = row.attempts + 1
+        vals = {"attempts": attempts, "error": str(error) or type(error).__name__}
+        if attempts >= self._due_attempts:
+            vals.update(state="failed", next_at=False)
+        else:
+            vals["next_at"] = self._next_attempt(attempts)
+        row.write(vals)
+
+    @api.model
+    def _next_attempt(self, attempts):
+        """When to try again after so many failures: 4, 16, 64, 256 minutes later."""
+        return self.env.cr.now() + timedelta(minutes=4**attempts)
+
+
+def insert_new(model, vals_list):
+    """Insert rows that no unique index knows yet, without an ORM ``create``.
+
+    The caller gives every required column; ``create_uid`` and the dates are added.
+
+    :param model: the (empty) recordset of the model
+    :param list[dict] vals_list: field name -> value, all stored columns
+    :return: the rows inserted
+    """
+    if not vals_list:
+        return model.browse()
+    env = model.env
+    log = {
+        "create_uid": env.uid,
+        "write_uid": env.uid,
+        "create_date": env.cr.now(),
+        "write_date": env.cr.now(),
+    }
+    names = sorted({name for vals in vals_list for name in vals} | set(log))
+    model_fields = [model._fields[name] for name in names]
+    ids = []
+    env.flush_all()
+    for chunk in split_every(INSERT_CHUNK, vals_list):
+        rows = []
+        for vals in chunk:
+            vals = {**log, **vals}
+            rows.append(
+                tuple(
+                    field.convert_to_column_insert(
+                        field.convert_to_write(
+                            field.convert_to_cache(vals.get(name, False), model), model
+                        ),
+                        model,
+                    )
+                    for name, field in zip(names, model_fields, strict=True)
+                )
+            )
+        result = env.execute_query(
+            SQL(
+                "INSERT INTO %s (%s) VALUES %s ON CONFLICT DO NOTHING RETURNING id",
+                SQL.identifier(model._table),
+                SQL(", ").join(map(SQL.identifier, names)),
+                SQL(", ").join(rows),
+            )
+        )
+        ids.extend(row_id for (row_id,) in result)
+    records = model.browse(ids)
+    # caches that a create() would have brought up to date
+    for field in model_fields:
+        for inverse in model.pool.field_inverses[field]:
+            env[inverse.model_name].invalidate_model([inverse.name], flush=False)
+    records.modified(names, create=True)
+    return records

@@ -1,0 +1,129 @@
+from odoo import api, fields, models
+
+
+class CareNotice(models.Model):
+    """A mail to the customer, or a word to the owner, that an event asks for."""
+
+    _name = "care.notice"
+    _description = "Planned notice"
+    _inherit = ["care.due.mixin"]
+    _order = "id desc"
+    _due_cron = "customer_care.ir_cron_notices"
+
+    kind = fields.Selection(
+        [
+            ("case_received", "Acknowledgement"),
+            ("case_resolved", "Is it solved?"),
+            ("case_reopened", "Reopened: tell the owner"),
+        ],
+        required=True,
+        readonly=True,
+    )
+    case_id = fields.Many2one("care.case", ondelete="cascade", index=True)
+    journey_id = fields.Many2one("care.journey", ondelete="cascade", index=True)
+    company_id = fields.Many2one("res.company", required=True, ondelete="cascade")
+    occurrence = fields.Integer(default=1, readonly=True)
+    message_id = fields.Many2one("mail.message", readonly=True, ondelete="set null")
+
+    _one_record = models.Constraint(
+        "CHECK (num_nonnulls(journey_id, case_id) = 1)",
+        "A notice belongs to one journey or one case.",
+    )
+    _case_uniq = models.UniqueIndex(
+        "(kind, case_id, occurrence) WHERE case_id IS NOT NULL"
+    )
+    _journey_uniq = models.UniqueIndex(
+        "(kind, journey_id, occurrence) WHERE journey_id IS NOT NULL"
+    )
+
+    #: kind -> XML id of the mail template that tells it to the customer
+    _notice_templates = {
+        "case_received": "customer_care.mail_template_case_received",
+        "case_resolved": "customer_care.mail_template_case_resolved",
+    }
+
+    @api.depends("kind", "case_id", "journey_id")
+    def _compute_display_name(self):
+        kinds = dict(self._fields["kind"]._description_selection(self.env))
+        for notice in self:
+            record = notice.case_id or notice.journey_id
+            notice.display_name = f"{kinds.get(notice.kind)}: {record.display_name}"
+
+    @api.model
+    def _announce(self, kind, records):
+        """Plan one notice a record and cycle; told by the cron, at once."""
+        link = records._care_link
+        return self.sudo()._plan(
+            [
+                {
+                    "state": "planned",
+                    "attempts": 0,
+                    "kind": kind,
+                    link: record.id,
+                    "company_id": record.company_id.id,
+                    "occurrence": record.cycle,
+                    "next_at": self.env.cr.now(),
+                }
+                for record in records
+            ]
+        )
+
+    @api.model
+    def _cancel_of(self, records, kinds=None):
+        """Notices that make no sense any more."""
+        domain = [(records._care_link, "in", records.ids), ("state", "=", "planned")]
+        if kinds:
+            domain.append(("kind", "in", kinds))
+        self.sudo().search(domain)._cancel_due()
+
+    def _run_due(self):
+        for (kind, company), rows in self.grouped(
+            lambda row: (row.kind, row.company_id)
+        ).items():
+            rows = rows.with_company(company)
+            if kind in self._notice_templates:
+                told = rows._mail_customer(self.env.ref(self._notice_templates[kind]))
+                (rows - told)._cancel_due(
+                    {"error": self.env._("The customer has no e-mail address.")}
+                )
+            else:
+                told = rows
+                rows._tell_owner()
+            told.write({"state": "done", "next_at": False, "error": False})
+            told._after_told(kind)
+
+    def _mail_customer(self, template):
+        """Post the template's mail on the records, each in its customer's language.
+
+        :return: the notices whose customer can be reached
+        """
+        rows = self.filtered("case_id.partner_id.email")
+        rows.case_id.message_post_with_source(
+            template,
+            message_type="auto_comment",
+            subtype_xmlid="mail.mt_comment",
+            email_layout_xmlid="mail.mail_notification_light",
+        )
+        return rows
+
+    def _after_told(self, kind):
+        """The notices are out, in this transaction. Extended by other addons."""
+
+    def _tell_owner(self):
+        activity_type = self.env.ref("customer_care.mail_activity_type_reopened")
+        self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(
+            [
+                {
+                    "res_model_id": self.env["ir.model"]._get_id("care.case"),
+                    "res_id": row.case_id.id,
+                    "activity_type_id": activity_type.id,
+                    "summary": self.env._(
+                        "%s says it is not solved", row.case_id.partner_id.name
+                    ),
+                    "user_id": row.case_id.owner_id.id,
+                    "date_deadline": fields.Date.context_today(row),
+                    "automated": True,
+                }
+                for row in self
+            ]
+        )

@@ -1,0 +1,418 @@
+from collections import defaultdict
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+from .care_stage import CATEGORIES, OVER
+
+#: Compared by identity: no remote call can put this object in a context.
+ENTERING = object()
+
+
+class CareOwnedMixin(models.AbstractModel):
+    """A record that passes through stages and has exactly one owner at any moment.
+
+    Every change of stage passes :meth:`_enter_stage`, and every change of owner
+    :meth:`_set_owner`: a write of either field from wherever is led there.
+    """
+
+    _name = "care.owned.mixin"
+    _description = "Record with a stage and an owner"
+    _check_company_auto = True
+
+    #: The column by which planned rows point to records of this model.
+    _care_link = None
+    #: Written by the engine alone.
+    _care_engine_fields = frozenset(
+        {"stage_category", "stage_since", "owner_since", "first_owner_id", "cycle"}
+    )
+
+    company_id = fields.Many2one(
+        "res.company",
+        required=True,
+        default=lambda self: self.env.company,
+        index=True,
+    )
+    stage_id = fields.Many2one(
+        "care.stage",
+        required=True,
+        ondelete="restrict",
+        index=True,
+        tracking=True,
+        copy=False,
+        group_expand="_group_expand_stage_id",
+    )
+    stage_category = fields.Selection(
+        CATEGORIES, "Status", readonly=True, index=True, copy=False
+    )
+    stage_since = fields.Datetime("In Stage Since", readonly=True, copy=False)
+    owner_id = fields.Many2one(
+        "res.users",
+        "Owner",
+        required=True,
+        index=True,
+        tracking=True,
+        copy=False,
+        domain="[('share', '=', False), ('company_ids', 'in', company_id)]",
+        help="The one person who answers for this record now.",
+    )
+    owner_since = fields.Datetime(readonly=True, copy=False)
+    first_owner_id = fields.Many2one(
+        "res.users",
+        "First Owner",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="Who took it first and checks with the customer at the end.",
+    )
+    team_id = fields.Many2one(
+        "care.team", "Team", index=True, tracking=True, check_company=True
+    )
+    curator_id = fields.Many2one(related="stage_id.curator_id", string="Stage Curator")
+    cycle = fields.Integer(
+        readonly=True,
+        copy=False,
+        default=1,
+        help="How often it was started: 1, and one more each time it is reopened.",
+    )
+
+    # ------------------------------------------------------------
+    # Stage and owner as fields
+    # ------------------------------------------------------------
+
+    @api.model
+    def _group_expand_stage_id(self, stages, domain):
+        """Show empty columns too: all stages of the journey types on the screen."""
+        found = self.env["care.stage"]._search(
+            [("res_model", "=", self._name), *self._stage_domain(stages)]
+        )
+        return self.env["care.stage"].browse(found)
+
+    @api.model
+    def _stage_domain(self, stages):
+        return [("type_id", "in", [False, *stages.type_id.ids])]
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            self._check_engine_fields(vals)
+        return super().create(self._prepare_first_stage(vals_list))
+
+    def write(self, vals):
+        if self.env.context.get("care_entering") is ENTERING:
+            return super().write(vals)
+        self._check_engine_fields(vals)
+        gestures = {k: vals[k] for k in ("stage_id", "owner_id") if k in vals}
+        if not gestures:
+            return super().write(vals)
+        self.check_access("write")
+        rest = {k: v for k, v in vals.items() if k not in gestures}
+        if rest:
+            super().write(rest)
+        if "stage_id" in gestures:
+            self._enter_stage(self.env["care.stage"].browse(gestures["stage_id"]))
+        if "owner_id" in gestures:
+            self._set_owner(self.env["res.users"].browse(gestures["owner_id"]))
+        return True
+
+    @api.model
+    def _check_engine_fields(self, vals):
+        if self.env.su:
+            return
+        forged = self._care_engine_fields & set(vals)
+        if forged:
+            raise AccessError(
+                self.env._(
+                    "%(fields)s of “%(model)s” are kept by Customer Care itself and "
+                    "cannot be changed by hand.",
+                    fields=", ".join(sorted(forged)),
+                    model=self._description,
+                )
+            )
+
+    # ------------------------------------------------------------
+    # Entering a stage
+    # ------------------------------------------------------------
+
+    @api.model
+    def _prepare_first_stage(self, vals_list):
+        """Complete the values of new records with stage, owner and team.
+
+        A stage or an owner in the values is kept.
+        """
+        now = self.env.cr.now()
+        memo, same = {}, {}
+        prepared = []
+        for vals in vals_list:
+            vals = {"company_id": self.env.company.id, **vals}
+            key = self._first_stage_key(vals)
+            start = same.get(key) if key else None
+            if not start:
+                start, shared = self._first_stage_vals(vals, memo)
+                if key and shared:
+                    same[key] = start
+            prepared.append(
+                {**vals, "stage_since": now, "owner_since": now, "cycle": 1, **start}
+            )
+        return prepared
+
+    @api.model
+    def _first_stage_key(self, vals):
+        """Values with the same (true) key start in the same stage with the same owner."""
+        return None
+
+    @api.model
+    def _first_stage_vals(self, vals, memo):
+        """Stage, owner and team in which a record with these values starts.
+
+        :return: the values, and whether a like record may share them
+        """
+        # sudo: the owner rule reads order, partner and users whoever starts the record
+        draft = self.env[self._name].sudo().new(vals)
+        stage = draft.stage_id._origin or draft._first_stage(memo)
+        if not stage:
+            raise UserError(
+                self.env._(
+                    "There is no stage to start in. Ask an administrator to add one in "
+                    "Customer Care → Configuration → Stages."
+                )
+            )
+        draft._check_stage(stage)
+        team = draft.team_id._origin or stage.team_id or draft._default_team()
+        draft.team_id = team
+        owner = draft.owner_id._origin or draft._stage_owner(stage, memo)
+        if not team:
+            if ("teams", draft.company_id) not in memo:
+                memo["teams", draft.company_id] = (
+                    self.env["care.team"]
+                    .sudo()
+                    .search([("company_id", "=", draft.company_id.id)])
+                )
+            team = memo["teams", draft.company_id]._of(owner)
+        return {
+            "stage_id": stage.id,
+            "stage_category": stage.category,
+            "owner_id": owner.id,
+            "first_owner_id": owner.id,
+            "team_id": team.id,
+        }, stage.owner_rule != "least_busy"
+
+    def _first_stage(self, memo):
+        """The stage in which this record starts.
+
+        :param dict memo: what one batch shares, filled here
+        """
+        self.ensure_one()
+        if "first" not in memo:
+            memo["first"] = self.env["care.stage"]._in_category(self._name, "open")
+        return memo["first"]
+
+    def _default_team(self):
+        """The team that answers for this (maybe new) record, where something says so."""
+        self.ensure_one()
+        return self.env["care.team"]
+
+    def _check_stage(self, stage):
+        """Refuse a stage that is not of this record's kind."""
+        if stage.res_model != self._name:
+            raise UserError(
+                self.env._(
+                    "“%(stage)s” is not a stage of a %(model)s.",
+                    stage=stage.name or "?",
+                    model=self._description,
+                )
+            )
+
+    def _enter_stage(self, stage):
+        """Move these records into ``stage``: the one way in, for people and engine.
+
+        The owner follows the stage's rule, and what the move means is announced.
+        """
+        moving = self.filtered(lambda record: record.stage_id != stage)
+        if not moving:
+            return
+        moving._check_stage(stage)
+        now = self.env.cr.now()
+        # sudo: the move is allowed (checked by `write` or the caller); what it brings
+        # with it is written by the engine, whoever moves the record
+        moving = moving.sudo().with_context(care_entering=ENTERING)
+        before = {record: record.stage_category for record in moving}
+        memo = {}
+        by_values = defaultdict(moving.browse)
+        for record in moving:
+            team = stage.team_id or record.team_id
+            owner = record._stage_owner(stage, memo)
+            restart = before[record] not in ("open", "waiting") and (
+                stage.category in ("open", "waiting")
+            )
+            by_values[team, owner, restart and record.cycle + 1] |= record
+        for (team, owner, cycle), records in by_values.items():
+            vals = {
+                "stage_id": stage.id,
+                "stage_category": stage.category,
+                "stage_since": now,
+                "team_id": team.id,
+            }
+            if cycle:
+                vals["cycle"] = cycle
+            records.write(vals)
+            records._set_owner(owner)
+        moving = moving.with_context(care_entering=None)
+        for event, records in moving._stage_events(before).items():
+            records._care_event(event)
+
+    def _stage_events(self, before):
+        """What a move means.
+
+        :param dict before: record -> category it comes from
+        :return: dict event -> records, in the order of their announcement
+        """
+        return {"stage_entered": self}
+
+    # ------------------------------------------------------------
+    # Owners
+    # ------------------------------------------------------------
+
+    def _set_owner(self, owner):
+        """Give these records to ``owner``; their open work follows."""
+        records = self.filtered(lambda record: record.owner_id != owner)
+        if not records:
+            return
+        if not owner:
+            raise UserError(
+                self.env._("Somebody has to answer for this: choose another owner.")
+            )
+        records._check_may_own(owner)
+        # sudo: as in `_enter_stage`
+        records = records.sudo().with_context(care_entering=ENTERING)
+        records.write({"owner_id": owner.id, "owner_since": self.env.cr.now()})
+        records.with_context(care_entering=None)._owner_changed(owner)
+
+    def _owner_changed(self, owner):
+        """Open work that answers to the owner moves with the record."""
+        self.message_subscribe(partner_ids=owner.partner_id.ids)
+        self.env["care.followup"]._follow_owner(self)
+
+    def _check_may_own(self, user):
+        """Refuse somebody who cannot work in these records' companies."""
+        for company in self.company_id:
+            if not self._may_own(user, company):
+                raise UserError(
+                    self.env._(
+                        "%(user)s cannot answer for records of %(company)s. Choose an "
+                        "active internal user of that company.",
+                        user=user.sudo().name,
+                        company=company.name,
+                    )
+                )
+
+    @api.model
+    def _may_own(self, user, company):
+        # sudo: whether somebody may work in a company is no secret to the engine
+        user = user.sudo()
+        return user.active and not user.share and company in user.company_ids
+
+    def _stage_owner(self, stage, memo):
+        """Who owns this record from its entry into ``stage`` on: never nobody.
+
+        :param dict memo: what one batch shares, filled here
+        """
+        self.ensure_one()
+        rule = stage.owner_rule
+        team = stage.team_id or self.team_id
+        owner = self.owner_id
+        if rule == "salesperson":
+            owner = self._care_salesperson()
+        elif rule == "account_manager":
+            owner = self._care_account_manager()
+        elif rule == "user":
+            owner = stage.owner_id
+        elif rule == "leader":
+            owner = team.leader_id
+        elif rule == "least_busy":
+            owner = self._least_busy(team, memo)
+        return self._present(owner or self.owner_id, team)
+
+    def _present(self, user, team):
+        """``user``, or who stands in: substitute, team leader, the company's default."""
+        company = self.company_id
+        candidates = (
+            user,
+            user.sudo().care_substitute_id,
+            team.leader_id,
+            team.leader_id.sudo().care_substitute_id,
+        )
+        for candidate in candidates:
+            if (
+                candidate
+                and self._may_own(candidate, company)
+                and not candidate.sudo().is_out_of_office
+            ):
+                return candidate
+        return company._care_default_owner()
+
+    def _least_busy(self, team, memo):
+        members = team.member_ids.filtered(
+            lambda user: self._may_own(user, self.company_id)
+            and not user.sudo().is_out_of_office
+        )
+        if not members:
+            return team.leader_id
+        if ("busy", team) not in memo:
+            counts = self.sudo()._read_group(
+                [
+                    ("owner_id", "in", members.ids),
+                    ("stage_category", "not in", ("resolved", *OVER)),
+                ],
+                ["owner_id"],
+                ["__count"],
+            )
+            memo["busy", team] = {**dict.fromkeys(members, 0), **dict(counts)}
+        busy = memo["busy", team]
+        owner = min(members, key=lambda user: (busy[user], user.id))
+        busy[owner] += 1
+        return owner
+
+    def _care_salesperson(self):
+        """The seller behind this record."""
+        return self.env["res.users"]
+
+    def _care_account_manager(self):
+        """The partner's own salesperson."""
+        self.ensure_one()
+        # sudo: the engine has to know whom a customer belongs to
+        partner = self._care_partner().sudo()
+        return partner.user_id or partner.commercial_partner_id.user_id
+
+    def _care_partner(self):
+        """The customer."""
+        return self.partner_id
+
+    # ------------------------------------------------------------
+    # Events
+    # ------------------------------------------------------------
+
+    def _care_event(self, event):
+        """Announce ``event`` of a whole recordset, in two phases.
+
+        State first (rows are planned, clocks start), then the notices, whose mails may
+        quote what the first phase set.
+        """
+        if not self:
+            return
+        # sudo: whoever causes an event, the company's rules answer it
+        records = self.sudo()
+        records._care_state(event)
+        records._care_notify(event)
+
+    def _care_state(self, event):
+        """First phase: plan what the event asks for. Extended by other addons."""
+        over = self.filtered(
+            lambda record: event == "order_cancelled"
+            or record.stage_category == "cancelled"
+        )
+        self.env["care.followup"]._cancel_of(over)
+        self.env["care.policy"]._handle(self, event)
+
+    def _care_notify(self, event):
+        """Second phase: plan the mails that tell of the event."""

@@ -1,0 +1,184 @@
+import logging
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.fields import Domain
+from odoo.tools.safe_eval import safe_eval
+
+from .care_due_mixin import reraise_if_concurrent
+
+_logger = logging.getLogger(__name__)
+
+
+class CareRuleMixin(models.AbstractModel):
+    """Event + filter + consequence.
+
+    A concrete rule implements :meth:`_apply`, which plans rows for the records that
+    match. It runs in the customer's or the seller's own transaction: it may only read
+    and insert planned rows; effects are the business of the cron.
+    """
+
+    _name = "care.rule.mixin"
+    _description = "Rule of Customer Care"
+    _order = "sequence, id"
+
+    #: Models whose events the rule may answer: technical name -> events.
+    _care_events = {}
+
+    name = fields.Char(required=True, translate=True)
+    active = fields.Boolean(default=True)
+    sequence = fields.Integer(default=10)
+    company_id = fields.Many2one(
+        "res.company",
+        default=lambda self: self.env.company,
+        index=True,
+        help="Leave empty for a rule of all companies.",
+    )
+    event = fields.Selection(selection="_selection_event", required=True)
+    res_model = fields.Char(
+        "Applies To", compute="_compute_res_model", store=True, precompute=True
+    )
+    filter_domain = fields.Char(
+        "Filter",
+        default="[]",
+        help="Only records that match this filter follow the rule.",
+    )
+    retry_ids = fields.One2many("care.retry", compute="_compute_retry_ids")
+    retry_count = fields.Integer(compute="_compute_retry_ids")
+    last_error = fields.Text(
+        compute="_compute_retry_ids",
+        help="Why the rule failed last. Work it could not do waits and is done once "
+        "the rule is mended.",
+    )
+
+    # ------------------------------------------------------------
+    # Fields
+    # ------------------------------------------------------------
+
+    @api.model
+    def _selection_event(self):
+        """Events that rules of this kind can answer."""
+        return [
+            ("order_confirmed", self.env._("Order confirmed")),
+            ("order_cancelled", self.env._("Order cancelled")),
+            ("stage_entered", self.env._("Journey entered a stage")),
+            ("case_opened", self.env._("Case opened")),
+            ("case_resolved", self.env._("Case resolved")),
+            ("case_reopened", self.env._("Case reopened")),
+            ("case_closed", self.env._("Case closed")),
+        ]
+
+    @api.depends("event")
+    def _compute_res_model(self):
+        for rule in self:
+            rule.res_model = (
+                "care.case" if (rule.event or "").startswith("case_") else "care.journey"
+            )
+
+    def _compute_retry_ids(self):
+        # sudo: the queue of failures is the engine's; a rule's reader sees its errors
+        retries = self.env["care.retry"].sudo().search(
+            [("rule_model", "=", self._name), ("rule_id", "in", self.ids)],
+            order="id desc",
+        )
+        for rule in self:
+            rule.retry_ids = retries.filtered(
+                lambda retry, rule=rule: retry.rule_id == rule.id
+                and retry.state in ("planned", "failed")
+            )
+            rule.retry_count = len(rule.retry_ids)
+            rule.last_error = rule.retry_ids[:1].error
+
+    @api.constrains("filter_domain", "event")
+    def _check_filter_domain(self):
+        for rule in self:
+            try:
+                domain = rule._filter()
+                domain.validate(self.env[rule.res_model])
+                # sudo: whether the filter works does not depend on who saves it
+                self.env[rule.res_model].sudo().search(domain, limit=1)
+            except Exception as error:
+                reraise_if_concurrent(error)
+                raise ValidationError(
+                    self.env._(
+                        "The filter of “%(rule)s” cannot be used: %(error)s. "
+                        "Correct it, or empty it to match every record.",
+                        rule=rule.name,
+                        error=error,
+                    )
+                ) from error
+
+    def write(self, vals):
+        result = super().write(vals)
+        if not self.env["care.retry"]._rule_fields_kept(vals):
+            # sudo: somebody who may mend the rule sets its waiting work going
+            self.env["care.retry"].sudo()._wake(self)
+        return result
+
+    # ------------------------------------------------------------
+    # Matching
+    # ------------------------------------------------------------
+
+    def _filter(self):
+        """The filter as a domain over the rule's model."""
+        self.ensure_one()
+        # `uid` and `time` are not offered: a rule knows no present user
+        return Domain(safe_eval(self.filter_domain or "[]"))
+
+    def _match(self, records):
+        """Records of one company's event that follow this rule."""
+        self.ensure_one()
+        if self.company_id:
+            records = records.filtered(lambda r: r.company_id == self.company_id)
+        domain = self._filter()
+        return records if domain.is_true() else records.filtered_domain(domain)
+
+    @api.model
+    def _rules_for(self, records, event):
+        """Active rules that answer ``event``, in their order: one search a batch."""
+        return self.search(
+            [
+                ("event", "=", event),
+                ("res_model", "=", records._name),
+                ("company_id", "in", [False, *records.company_id.ids]),
+            ]
+        )
+
+    @api.model
+    def _handle(self, records, event):
+        """Let every rule for ``event`` plan its rows; no rule can stop the event.
+
+        All rules share a savepoint. When one fails they are cut in halves until the
+        culprits stand alone; those leave a row to retry.
+
+        :param records: journeys or cases, of whatever companies
+        :param str event: one of :meth:`_selection_event`
+        """
+        if not records:
+            return
+        # sudo: rules belong to the company, not to the person whose gesture this is
+        rules = self.sudo()._rules_for(records, event)
+        rules._apply_guarded(records.sudo(), event)
+
+    def _apply_guarded(self, records, event):
+        if not self:
+            return
+        try:
+            with self.env.cr.savepoint():
+                for rule in self:
+                    rule._apply(rule._match(records), event)
+        except Exception as error:  # pylint: disable=broad-except
+            reraise_if_concurrent(error)
+            if len(self) == 1:
+                _logger.warning("%s %r failed", self, self.name, exc_info=error)
+                self.env["care.retry"]._remember(self, records, event, error)
+                return
+            middle = len(self) // 2
+            self[:middle]._apply_guarded(records, event)
+            self[middle:]._apply_guarded(records, event)
+
+    def _apply(self, records, event):
+        """Plan the rule's rows for ``records``; called again for the same event it
+        must plan nothing new.
+        """
+        raise NotImplementedError

@@ -1,0 +1,97 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+
+class CareTeam(models.Model):
+    _name = "care.team"
+    _description = "Customer care team"
+    _order = "sequence, name, id"
+    _check_company_auto = True
+
+    name = fields.Char(required=True, translate=True)
+    sequence = fields.Integer(default=10)
+    active = fields.Boolean(default=True)
+    color = fields.Integer()
+    company_id = fields.Many2one(
+        "res.company",
+        required=True,
+        default=lambda self: self.env.company,
+        index=True,
+    )
+    leader_id = fields.Many2one(
+        "res.users",
+        "Team Leader",
+        required=True,
+        default=lambda self: self.env.user,
+        domain="[('share', '=', False), ('company_ids', 'in', company_id)]",
+        index=True,
+        help="Is told before a promise breaks, and answers where nobody else does.",
+    )
+    member_ids = fields.Many2many(
+        "res.users",
+        "care_team_member_rel",
+        "team_id",
+        "user_id",
+        string="Members",
+        domain="[('share', '=', False), ('company_ids', 'in', company_id)]",
+    )
+    calendar_id = fields.Many2one(
+        "resource.calendar",
+        "Working Hours",
+        check_company=True,
+        help="Promises of this team count these hours; empty: the company's.",
+    )
+    case_count = fields.Integer("Open Cases", compute="_compute_counts")
+    journey_count = fields.Integer("Open Journeys", compute="_compute_counts")
+
+    def _compute_counts(self):
+        domain = [
+            ("team_id", "in", self.ids),
+            ("stage_category", "in", ("open", "waiting")),
+        ]
+        cases, journeys = (
+            dict(self.env[model]._read_group(domain, ["team_id"], ["__count"]))
+            for model in ("care.case", "care.journey")
+        )
+        for team in self:
+            team.case_count = cases.get(team, 0)
+            team.journey_count = journeys.get(team, 0)
+
+    @api.constrains("leader_id", "company_id")
+    def _check_leader(self):
+        for team in self:
+            if team.leader_id.share or team.company_id not in team.leader_id.company_ids:
+                raise ValidationError(
+                    self.env._(
+                        "%(user)s cannot lead “%(team)s”: choose an internal user who "
+                        "may work in %(company)s.",
+                        user=team.leader_id.name,
+                        team=team.name,
+                        company=team.company_id.name,
+                    )
+                )
+
+    @api.constrains("calendar_id", "company_id")
+    def _check_calendar(self):
+        for team in self.filtered("calendar_id"):
+            self.env["care.worktime"]._check_calendar(team.calendar_id, team.company_id)
+
+    def _calendar(self, company):
+        """The calendar whose hours count for this team, or for the company without."""
+        return self.calendar_id or company.resource_calendar_id
+
+    def _of(self, user):
+        """The first of these teams in which ``user`` works, or the first of all."""
+        return (
+            self.filtered(lambda team: user in team.member_ids | team.leader_id)[:1]
+            or self[:1]
+        )
+
+    def action_open_cases(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "customer_care.care_case_action"
+        )
+        action["domain"] = [("team_id", "=", self.id)]
+        action["context"] = {"default_team_id": self.id, "search_default_open": 1}
+        return action

@@ -1,0 +1,74 @@
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import UserError
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    # Nullable: a required column on a core table breaks companies created while this
+    # addon is not loaded yet.
+    care_start_date = fields.Date(
+        "Customer Care Since",
+        default=fields.Date.context_today,
+        help="Orders before this date get no journey, no follow-up and no mail. Empty: "
+        "Customer Care has not started in this company.",
+    )
+    care_default_owner_id = fields.Many2one(
+        "res.users",
+        "Default Owner",
+        domain="[('share', '=', False), ('company_ids', 'in', id)]",
+        help="Answers for what has nobody else: absent owners without a substitute or a "
+        "team leader.",
+    )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        companies = super().create(vals_list)
+        self.env["care.case"]._create_sequences(companies)
+        return companies
+
+    def _care_covers(self, order):
+        """Whether Customer Care had started here when this order was placed."""
+        self.ensure_one()
+        return bool(
+            self.care_start_date
+            and order.date_order
+            and order.date_order.date() >= self.care_start_date
+        )
+
+    def _care_default_owner(self):
+        """Somebody, whatever happened to everybody else."""
+        self.ensure_one()
+        # sudo: choosing an owner needs users that the present user may not see
+        company = self.sudo()
+        owned = self.env["care.owned.mixin"]
+        owner = company.care_default_owner_id
+        if owner and owned._may_own(owner, company):
+            return owner.sudo(False)
+        managers = self.env.ref("customer_care.group_manager").sudo().all_user_ids
+        for user in managers.sorted("id"):
+            if user.id != SUPERUSER_ID and owned._may_own(user, company):
+                return user.sudo(False)
+        return self.env["res.users"].browse(SUPERUSER_ID)
+
+    def _care_tz(self):
+        """The zone in which this company's days begin and end."""
+        return (
+            self.resource_calendar_id.tz or self.partner_id.tz or self.env.user.tz or "UTC"
+        )
+
+    def _care_worktime_of(self, user):
+        """Working time of ``user`` in this company; None where the hours are unusable.
+
+        A follow-up then falls on the plain calendar day: a promise to a customer is
+        not lost because a calendar has no hours.
+        """
+        self.ensure_one()
+        # sudo: a colleague's calendar
+        calendar = user.sudo().resource_calendar_id or self.resource_calendar_id
+        if not calendar:
+            return None
+        try:
+            return self.env["care.worktime"]._get(calendar, self)
+        except UserError:
+            return None

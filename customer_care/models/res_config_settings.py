@@ -1,0 +1,10 @@
+from odoo import fields, models
+
+
+class ResConfigSettings(models.TransientModel):
+    _inherit = "res.config.settings"
+
+    care_start_date = fields.Date(related="company_id.care_start_date", readonly=False)
+    care_default_owner_id = fields.Many2one(
+        related="company_id.care_default_owner_id", readonly=False
+    )

@@ -1,0 +1,60 @@
+from odoo import fields, models
+
+
+class SaleOrder(models.Model):
+    _inherit = "sale.order"
+
+    # One2many only: no column is added to the table.
+    care_journey_ids = fields.One2many(
+        "care.journey", "order_id", "Journey", groups="customer_care.group_agent"
+    )
+    care_case_ids = fields.One2many(
+        "care.case", "order_id", "Cases", groups="customer_care.group_agent"
+    )
+    care_case_count = fields.Integer(
+        compute="_compute_care_case_count", groups="customer_care.group_agent"
+    )
+
+    def _compute_care_case_count(self):
+        counts = dict(
+            self.env["care.case"]._read_group(
+                [("order_id", "in", self.ids)], ["order_id"], ["__count"]
+            )
+        )
+        for order in self:
+            order.care_case_count = counts.get(order, 0)
+
+    def _action_confirm(self):
+        result = super()._action_confirm()
+        # sudo: the customer may confirm on the portal, and the journey is the company's
+        self.env["care.journey"].sudo()._start_for(self.sudo())
+        return result
+
+    def _action_cancel(self):
+        result = super()._action_cancel()
+        # sudo: as in `_action_confirm`
+        self.env["care.journey"].sudo().search([("order_id", "in", self.ids)])._end()
+        return result
+
+    def action_care_open_journey(self):
+        self.ensure_one()
+        journey = self.care_journey_ids[:1]
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "care.journey",
+            "res_id": journey.id,
+            "views": [(False, "form")],
+        }
+
+    def action_care_open_cases(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "customer_care.care_case_action"
+        )
+        action["domain"] = [("order_id", "=", self.id)]
+        action["context"] = {
+            "default_order_id": self.id,
+            "default_partner_id": self.partner_id.id,
+            "default_journey_id": self.care_journey_ids[:1].id,
+        }
+        return action

@@ -1,0 +1,207 @@
+from odoo import Command
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import tagged
+
+from .common import CareCase
+
+
+@tagged("post_install", "-at_install")
+class TestCase(CareCase):
+    def _resolved(self, **vals):
+        case = self._case(**vals)
+        case.resolution = "The heating element was replaced."
+        case.action_resolve()
+        return case
+
+    def test_numbers_come_from_the_companys_sequence_without_gaps_between(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        first, second = self._case(), self._case()
+        self.assertEqual(int(second.number[-4:]), int(first.number[-4:]) + 1)
+        self.env["care.stage"].search([]).owner_rule = "keep"
+        elsewhere = self._case(company_id=other.id, team_id=False)
+        self.assertEqual(elsewhere.number[-4:], "0001")
+
+    def test_a_case_has_an_owner_from_its_team(self):
+        cases = self._case() | self._case()
+        self.assertEqual(cases.owner_id, self.agent | self.agent2)
+
+    def test_the_acknowledgement_quotes_the_number_once_and_by_the_cron(self):
+        case = self._case()
+        self.assertFalse(self._mails(case))
+        self._run("care.notice")
+        self._run("care.notice", days=1)
+        mail = self._mails(case)
+        self.assertEqual(len(mail), 1)
+        self.assertIn(case.number, mail.subject)
+        self.assertIn(case.number, mail.body)
+        self.assertIn(f"/my/cases/{case.id}", mail.body)
+        self.assertIn("access_token", mail.body)
+        self.assertEqual(mail.notified_partner_ids & self.customer, self.customer)
+        self.assertEqual(mail.message_type, "auto_comment")
+
+    def _mails(self, case):
+        return case.message_ids.filtered(lambda m: m.message_type == "auto_comment")
+
+    def test_a_customer_without_an_address_is_no_error(self):
+        self.customer.email = False
+        case = self._case()
+        self._run("care.notice")
+        notice = self.env["care.notice"].search([("case_id", "=", case.id)])
+        self.assertEqual(notice.state, "cancelled")
+        self.assertIn("e-mail", notice.error)
+
+    def test_resolving_says_what_was_done_and_asks_the_customer(self):
+        case = self._case()
+        self._run("care.notice")
+        with self.assertRaisesRegex(UserError, "what was done"):
+            case.action_resolve()
+        case.resolution = "The heating element was replaced."
+        case.action_resolve()
+        self.assertEqual(case.stage_category, "resolved")
+        self.assertTrue(case.resolved_at)
+        self._run("care.notice")
+        mail = self._mails(case).sorted("id")[-1]
+        self.assertIn("heating element", mail.body)
+        self.assertIn("answer", mail.body)
+
+    def test_yes_closes(self):
+        case = self._resolved()
+        self.assertTrue(case._customer_answers("yes", "Great"))
+        self.assertEqual(case.stage_category, "closed")
+        self.assertEqual(case.customer_answer, "yes")
+        self.assertTrue(case.closed_at)
+        self.assertIn("Great", case.message_ids[0].body)
+        self.assertEqual(case.message_ids[0].author_id, self.customer)
+
+    def test_no_reopens_and_tells_the_owner_once(self):
+        case = self._resolved()
+        self.assertTrue(case._customer_answers("no", "Still cold"))
+        self.assertEqual(case.stage_category, "open")
+        self.assertEqual(case.cycle, 2)
+        self.assertFalse(case.resolved_at)
+        self._run("care.notice")
+        self._run("care.notice", days=1)
+        self.assertEqual(len(case.activity_ids), 1)
+        self.assertEqual(case.activity_ids.user_id, case.owner_id)
+
+    def test_answering_twice_changes_nothing(self):
+        case = self._resolved()
+        self.assertTrue(case._customer_answers("yes"))
+        closed = case.closed_at
+        self.assertFalse(case._customer_answers("no"))
+        self.assertFalse(case._customer_answers("yes"))
+        self.assertEqual(case.stage_category, "closed")
+        self.assertEqual(case.closed_at, closed)
+
+    def test_a_question_overtaken_by_reopening_is_not_asked(self):
+        case = self._resolved()
+        case.action_reopen()
+        self._run("care.notice")
+        self.assertNotIn("heating element", "".join(self._mails(case).mapped("body")))
+
+    def test_only_a_leader_closes_for_the_customer(self):
+        case = self._resolved()
+        with self.assertRaises(AccessError):
+            case.with_user(case.owner_id).action_close()
+        case.with_user(self.leader).action_close()
+        self.assertEqual(case.stage_category, "closed")
+
+    def test_an_agent_cannot_close_by_moving_the_card_either(self):
+        case = self._resolved()
+        with self.assertRaises(AccessError):
+            case.with_user(case.owner_id).write(
+                {"stage_id": self.env.ref("customer_care.stage_case_closed").id}
+            )
+        self.assertEqual(case.stage_category, "resolved")
+
+    def test_cancelling_needs_a_reason(self):
+        case = self._case()
+        with self.assertRaisesRegex(UserError, "why"):
+            case.action_cancel()
+        case.cancel_reason = "Registered twice"
+        case.action_cancel()
+        self.assertEqual(case.stage_category, "cancelled")
+
+    def test_an_agent_registers_a_case_and_the_engine_fills_it_in(self):
+        order = self._confirmed()
+        case = (
+            self.env["care.case"]
+            .with_user(self.agent)
+            .create({"name": "Scratched", "order_id": order.id})
+        )
+        self.assertEqual(case.partner_id, self.customer)
+        self.assertEqual(case.journey_id.sudo(), self._journey(order))
+        self.assertTrue(case.number)
+        self.assertEqual(case.company_id, self.company)
+        self.assertEqual(case.create_uid, self.agent)
+
+    def test_the_engines_fields_of_a_case_cannot_be_forged(self):
+        case = self._case(owner_id=self.agent.id).with_user(self.agent)
+        for vals in (
+            {"number": "X"},
+            {"stage_category": "closed"},
+            {"first_owner_id": self.agent2.id},
+            {"customer_answer": "yes"},
+            {"closed_at": "2020-01-01 00:00:00"},
+            {"resolved_at": False},
+            {"cycle": 9},
+            {"access_token": "guess"},
+        ):
+            with self.subTest(vals), self.assertRaises(AccessError):
+                case.write(vals)
+            with self.subTest(vals), self.assertRaises(AccessError):
+                case.create({"name": "x", "partner_id": self.customer.id, **vals})
+
+    def test_a_category_sets_kind_severity_and_team(self):
+        team = self.env["care.team"].create(
+            {
+                "name": "Transport",
+                "company_id": self.company.id,
+                "leader_id": self.leader.id,
+                "member_ids": [Command.set(self.agent2.ids)],
+            }
+        )
+        category = self.env["care.category"].create(
+            {
+                "name": "Damaged",
+                "severity": "3",
+                "team_id": team.id,
+                "company_id": self.company.id,
+            }
+        )
+        case = self._case(category_id=category.id, team_id=False)
+        self.assertEqual(case.severity, "3")
+        self.assertEqual(case.team_id, team)
+        self.assertEqual(case.owner_id, self.agent2)
+
+    def test_a_case_policy_plans_follow_ups_of_the_case(self):
+        self._policy(event="case_resolved")
+        case = self._resolved()
+        self.assertEqual(case.followup_ids.user_id, case.owner_id)
+        case.action_reopen()
+        case.action_resolve()
+        self.assertEqual(len(case.followup_ids), 2, "once per cycle")
+
+    def test_a_batch_of_cases_costs_no_extra_query_each_but_the_number(self):
+        def cost(count):
+            self.env.flush_all()
+            start = self.env.cr.sql_log_count
+            self.env["care.case"].create(
+                [
+                    {
+                        "name": f"Case {i}",
+                        "partner_id": self.customer.id,
+                        "company_id": self.company.id,
+                        "team_id": self.team.id,
+                        "owner_id": self.agent.id,
+                    }
+                    for i in range(count)
+                ]
+            )
+            self.env.flush_all()
+            return self.env.cr.sql_log_count - start
+
+        cost(2)
+        few, many = cost(5), cost(45)
+        # one nextval a case is Odoo's sequence
+        self.assertLessEqual(many - few, 40 + 5)
