@@ -187,7 +187,7 @@ class CareDueMixin(models.AbstractModel):
     @api.model
     def _claim_due(self):
         rows = self.search(self._due_domain(), limit=self._due_batch, order="next_at, id")
-        return rows.try_lock_for_update()
+        return rows.try_lock_for_update(allow_referencing=True)
 
     @api.model
     def _cron_run_due(self):

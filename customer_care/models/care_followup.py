@@ -85,7 +85,16 @@ class CareFollowup(models.Model):
     )
     done_at = fields.Datetime(readonly=True, copy=False)
     done_by_id = fields.Many2one("res.users", "Done By", readonly=True, copy=False)
-    cancel_reason = fields.Char(readonly=True, copy=False)
+    cancel_reason = fields.Selection(
+        [
+            ("ended", "The journey or case ended"),
+            ("opted_out", "The customer does not want to be contacted"),
+            ("activity_deleted", "Its activity was deleted"),
+        ],
+        "Why Cancelled",
+        readonly=True,
+        copy=False,
+    )
     case_opened_id = fields.Many2one("care.case", compute="_compute_case_opened_id")
     due_group = fields.Selection(
         [("late", "Late"), ("today", "Today"), ("coming", "Coming"), ("over", "Over")],
@@ -209,6 +218,15 @@ class CareFollowup(models.Model):
         return rows
 
     def write(self, vals):
+        if not self.env.su:
+            if any(row.state not in ("planned", "open") for row in self):
+                raise UserError(
+                    self.env._("This follow-up is over: what came of it stays as it is.")
+                )
+            if vals.get("user_id"):
+                user = self.env["res.users"].browse(vals["user_id"])
+                for row in self:
+                    row._record()._check_may_own(user)
         result = super().write(vals)
         if not self.env.context.get("care_from_activity"):
             self._push_to_activity(vals)
@@ -450,7 +468,7 @@ class CareFollowup(models.Model):
     def _cancel_of(self, records):
         """End what is planned for journeys or cases that ended."""
         if records:
-            self._of(records)._cancel(self.env._("The journey or case ended."))
+            self._of(records)._cancel("ended")
 
     def _cancel(self, reason):
         rows = self._cancel_due({"cancel_reason": reason})
@@ -484,7 +502,7 @@ class CareFollowup(models.Model):
             opted_out |= mine.filtered(
                 lambda row, r=refused: row.partner_id.commercial_partner_id in r
             )
-        opted_out._cancel(self.env._("The customer does not want to be contacted."))
+        opted_out._cancel("opted_out")
         rows = self - opted_out
         rows.journey_id.mapped("display_name")
         rows.case_id.mapped("display_name")

@@ -333,8 +333,11 @@ class CareOwnedMixin(models.AbstractModel):
             owner = self._least_busy(team, memo)
         return self._present(owner or self.owner_id, team)
 
-    def _present(self, user, team):
-        """``user``, or who stands in: substitute, team leader, the company's default."""
+    def _present(self, user, team, leaving=()):
+        """``user``, or who stands in: substitute, team leader, the company's default.
+
+        :param leaving: users who are about to go and are not chosen any more
+        """
         company = self.company_id
         candidates = (
             user,
@@ -345,11 +348,12 @@ class CareOwnedMixin(models.AbstractModel):
         for candidate in candidates:
             if (
                 candidate
+                and candidate not in leaving
                 and self._may_own(candidate, company)
                 and not candidate.sudo().is_out_of_office
             ):
                 return candidate
-        return company._care_default_owner()
+        return company._care_default_owner(leaving)
 
     def _least_busy(self, team, memo):
         members = team.member_ids.filtered(

@@ -22,7 +22,7 @@ class MailActivity(models.Model):
     def unlink(self):
         followups = self.env["care.followup"]._from_activities(self)
         result = super().unlink()
-        followups._cancel_due({"cancel_reason": self.env._("The activity was deleted.")})
+        followups._cancel_due({"cancel_reason": "activity_deleted"})
         return result
 
     def _action_done(self, feedback=False, attachment_ids=None):

@@ -36,18 +36,22 @@ class ResCompany(models.Model):
             and order.date_order.date() >= self.care_start_date
         )
 
-    def _care_default_owner(self):
-        """Somebody, whatever happened to everybody else."""
+    def _care_default_owner(self, leaving=()):
+        """Somebody, whatever happened to everybody else (and to who is leaving)."""
         self.ensure_one()
         # sudo: choosing an owner needs users that the present user may not see
         company = self.sudo()
         owned = self.env["care.owned.mixin"]
         owner = company.care_default_owner_id
-        if owner and owned._may_own(owner, company):
+        if owner and owner not in leaving and owned._may_own(owner, company):
             return owner.sudo(False)
         managers = self.env.ref("customer_care.group_manager").sudo().all_user_ids
         for user in managers.sorted("id"):
-            if user.id != SUPERUSER_ID and owned._may_own(user, company):
+            if (
+                user.id != SUPERUSER_ID
+                and user not in leaving
+                and owned._may_own(user, company)
+            ):
                 return user.sudo(False)
         return self.env["res.users"].browse(SUPERUSER_ID)
 

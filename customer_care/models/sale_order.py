@@ -24,6 +24,12 @@ class SaleOrder(models.Model):
         for order in self:
             order.care_case_count = counts.get(order, 0)
 
+    def unlink(self):
+        # sudo: with its order a journey goes, and with it what hangs on it (messages,
+        # activities), which the database's own cascade would leave behind
+        self.env["care.journey"].sudo().search([("order_id", "in", self.ids)]).unlink()
+        return super().unlink()
+
     def _action_confirm(self):
         result = super()._action_confirm()
         # sudo: the customer may confirm on the portal, and the journey is the company's

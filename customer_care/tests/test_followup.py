@@ -122,7 +122,7 @@ class TestFollowup(CareCase):
         )
         followup = self._open_followup()
         self.assertEqual(followup.state, "cancelled")
-        self.assertIn("does not want", followup.cancel_reason)
+        self.assertEqual(followup.cancel_reason, "opted_out")
         self.assertFalse(followup.journey_id.activity_ids)
 
     def test_two_hundred_follow_ups_become_activities_without_queries_each(self):
@@ -214,7 +214,7 @@ class TestFollowup(CareCase):
         followup = self._open_followup()
         followup.activity_id.with_user(self.rep).unlink()
         self.assertEqual(followup.state, "cancelled")
-        self.assertTrue(followup.cancel_reason)
+        self.assertEqual(followup.cancel_reason, "activity_deleted")
 
     def test_reassigned_and_moved_activities_flow_back(self):
         followup = self._open_followup()
@@ -289,12 +289,35 @@ class TestFollowup(CareCase):
         with self.assertRaises(AccessError):
             rows.with_user(stranger).search(visible)
 
-    def test_archiving_a_user_loses_no_follow_up(self):
-        followup = self._open_followup()
-        self.rep.action_archive()
-        self.assertTrue(followup.exists())
-        self.assertIn(followup.state, ("open", "cancelled", "planned"))
-        self.assertEqual(followup.journey_id.followup_ids, followup)
+    def test_archiving_a_user_moves_journeys_cases_and_follow_ups(self):
+        for archive in ("action_archive", "write"):
+            with self.subTest(archive):
+                rep = self._user(
+                    f"care_{archive}",
+                    "customer_care.group_agent,sales_team.group_sale_salesman",
+                )
+                self.env["care.policy"].search([]).active = False
+                self._policy(((0, "care_salesperson"), (60, "care_salesperson")))
+                journey = self._journey(self._confirmed(user=rep))
+                case = self._case(owner_id=rep.id)
+                self._run("care.followup", days=7)
+                if archive == "write":
+                    rep.write({"active": False})
+                else:
+                    rep.action_archive()
+                self.assertEqual(journey.owner_id, self.leader)
+                self.assertEqual(case.owner_id, self.leader)
+                states = journey.followup_ids.sorted("date_due").mapped("state")
+                self.assertEqual(states, ["open", "planned"])
+                self.assertEqual(journey.followup_ids.user_id, self.leader)
+                self.assertEqual(journey.activity_ids.user_id, self.leader)
+
+    def test_what_came_of_it_is_not_rewritten_later(self):
+        followup = self._open_followup().with_user(self.rep)
+        followup.outcome_id = self.env.ref("customer_care.outcome_satisfied")
+        followup.action_done()
+        with self.assertRaisesRegex(UserError, "is over"):
+            followup.feedback = "No, they were not."
 
     def test_a_company_calendar_in_another_zone_sets_the_morning(self):
         self.rep.tz = "America/New_York"

@@ -55,6 +55,25 @@ class TestJourney(CareCase):
         self.assertFalse(any(journey.followup_ids.mapped("next_at")))
         self.assertFalse(journey.activity_ids)
 
+    def test_deleting_an_order_leaves_nothing_of_its_journey(self):
+        self._policy()
+        order = self._confirmed()
+        journey = self._journey(order)
+        self._run("care.followup", days=7)
+        order._action_cancel()
+        order.unlink()
+        self.assertFalse(journey.exists())
+        for model, field in (
+            ("care.followup", "journey_id"),
+            ("mail.message", "res_id"),
+            ("mail.activity", "res_id"),
+            ("mail.followers", "res_id"),
+        ):
+            domain = [(field, "=", journey.id)]
+            if field == "res_id":
+                domain += [("model" if model == "mail.message" else "res_model", "=", "care.journey")]
+            self.assertFalse(self.env[model].search(domain))
+
     def test_nothing_before_the_companys_start_date(self):
         self.company.care_start_date = fields.Date.today() + timedelta(days=1)
         self.assertFalse(self._journey(self._confirmed()))
