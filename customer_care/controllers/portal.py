@@ -18,9 +18,7 @@ class CarePortal(CustomerPortal):
         values = super()._prepare_home_portal_values(counters)
         if "care_case_count" in counters:
             cases = request.env["care.case"]
-            values["care_case_count"] = (
-                cases.search_count([]) if cases.has_access("read") else 0
-            )
+            values["care_case_count"] = cases.search_count([]) if cases.has_access("read") else 0
         return values
 
     @http.route(
@@ -114,7 +112,5 @@ class CarePortal(CustomerPortal):
             return request.redirect(case.get_portal_url())
         taken = case._customer_answers(answer, (text or "")[:5000], author)
         return request.redirect(
-            case.get_portal_url(
-                query_string=f"&answered={answer if taken else 'late'}"
-            )
+            case.get_portal_url(query_string=f"&answered={answer if taken else 'late'}")
         )

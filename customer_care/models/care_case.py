@@ -32,9 +32,7 @@ class CareCase(models.Model):
     number = fields.Char(readonly=True, copy=False, index="trigram")
     name = fields.Char("Subject", required=True, index="trigram")
     description = fields.Text(help="What the customer said, in their words.")
-    kind = fields.Selection(
-        KINDS, required=True, default="complaint", tracking=True, index=True
-    )
+    kind = fields.Selection(KINDS, required=True, default="complaint", tracking=True, index=True)
     category_id = fields.Many2one(
         "care.category",
         "Category",
@@ -98,9 +96,7 @@ class CareCase(models.Model):
         ondelete="set null",
         groups=STAFF,
     )
-    followup_ids = fields.One2many(
-        "care.followup", "case_id", "Follow-ups", groups=STAFF
-    )
+    followup_ids = fields.One2many("care.followup", "case_id", "Follow-ups", groups=STAFF)
     received_at = fields.Datetime(
         required=True,
         default=fields.Datetime.now,
@@ -127,9 +123,7 @@ class CareCase(models.Model):
     cycle = fields.Integer(groups=STAFF)
     stage_id = fields.Many2one(domain="[('res_model', '=', 'care.case')]")
 
-    _number_uniq = models.UniqueIndex(
-        "(company_id, number)", "This case number is taken already."
-    )
+    _number_uniq = models.UniqueIndex("(company_id, number)", "This case number is taken already.")
     _followup_uniq = models.UniqueIndex(
         "(followup_id) WHERE followup_id IS NOT NULL",
         "This follow-up has opened its case already.",
@@ -250,8 +244,10 @@ class CareCase(models.Model):
     @api.model
     def _sequence(self, company):
         """The sequence of case numbers of ``company``, as superuser."""
-        sequence = self.env["ir.sequence"].sudo().search(
-            [("code", "=", "care.case"), ("company_id", "=", company.id)], limit=1
+        sequence = (
+            self.env["ir.sequence"]
+            .sudo()
+            .search([("code", "=", "care.case"), ("company_id", "=", company.id)], limit=1)
         )
         return sequence or self._create_sequences(company)
 
@@ -323,7 +319,6 @@ class CareCase(models.Model):
         return self.category_id.team_id
 
     def _check_stage(self, stage):
-        super()._check_stage(stage)
         if (
             stage.category == "closed"
             and not self.env.su
@@ -354,6 +349,7 @@ class CareCase(models.Model):
                             case.display_name or self.env._("this case"),
                         )
                     )
+        return super()._check_stage(stage)
 
     def _stage_events(self, before):
         now = self.env.cr.now()
@@ -379,16 +375,14 @@ class CareCase(models.Model):
         return self.order_id.sudo().user_id
 
     def _care_notify(self, event):
-        super()._care_notify(event)
         notices = self.env["care.notice"]
         if event == "case_opened":
             notices._announce("case_received", self)
         elif event == "case_resolved":
             notices._announce("case_resolved", self)
-        elif event == "case_reopened":
+        elif event in ("case_reopened", "case_closed"):
             notices._cancel_of(self, ["case_resolved"])
-        elif event == "case_closed":
-            notices._cancel_of(self, ["case_resolved"])
+        return super()._care_notify(event)
 
     # ------------------------------------------------------------
     # The customer's word

@@ -26,9 +26,7 @@ class CareCategory(models.Model):
     name = fields.Char(required=True, translate=True)
     sequence = fields.Integer(default=10)
     active = fields.Boolean(default=True)
-    company_id = fields.Many2one(
-        "res.company", index=True, help="Leave empty for all companies."
-    )
+    company_id = fields.Many2one("res.company", index=True, help="Leave empty for all companies.")
     kind = fields.Selection(KINDS, default="complaint", required=True)
     severity = fields.Selection(SEVERITIES, default="1", required=True)
     team_id = fields.Many2one("care.team", "Team", check_company=True)

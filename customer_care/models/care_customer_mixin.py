@@ -14,9 +14,7 @@ class CareCustomerMixin(models.AbstractModel):
         search="_search_tier_id",
         groups="base.group_user",
     )
-    is_key = fields.Boolean(
-        "Key Customer", compute="_compute_tier_id", groups="base.group_user"
-    )
+    is_key = fields.Boolean("Key Customer", compute="_compute_tier_id", groups="base.group_user")
 
     @api.depends("partner_id", "company_id")
     def _compute_tier_id(self):

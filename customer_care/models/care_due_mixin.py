@@ -150,9 +150,7 @@ class CareDueMixin(models.AbstractModel):
         """Try rows that were set aside again, now."""
         self.check_access("write")
         if not self.env.user.has_group("customer_care.group_leader"):
-            raise AccessError(
-                self.env._("Only team leaders and managers may retry failed work.")
-            )
+            raise AccessError(self.env._("Only team leaders and managers may retry failed work."))
         # sudo: the state of planned rows belongs to the engine; rights checked above
         rows = self.sudo().filtered(lambda row: row.state == "failed")
         if not rows:
@@ -228,9 +226,7 @@ class CareDueMixin(models.AbstractModel):
         try:
             with self.env.cr.savepoint():
                 self._run_due()
-                stuck = self.filtered(
-                    lambda row: row.next_at and row.next_at <= self.env.cr.now()
-                )
+                stuck = self.filtered(lambda row: row.next_at and row.next_at <= self.env.cr.now())
                 if stuck:
                     raise RuntimeError(f"{self._name}: {stuck.ids} did not move on")
         except Exception as error:  # pylint: disable=broad-except

@@ -40,21 +40,15 @@ class CareFollowup(models.Model):
         index="btree_not_null",
     )
     journey_id = fields.Many2one("care.journey", ondelete="cascade", index=True)
-    case_id = fields.Many2one(
-        "care.case", ondelete="cascade", index="btree_not_null"
-    )
-    occurrence = fields.Integer(
-        default=1, readonly=True, help="The cycle of the journey or case."
-    )
+    case_id = fields.Many2one("care.case", ondelete="cascade", index="btree_not_null")
+    occurrence = fields.Integer(default=1, readonly=True, help="The cycle of the journey or case.")
     occurrence_try = fields.Integer(
         "Try", default=1, readonly=True, help="How often it was tried to reach them."
     )
     company_id = fields.Many2one(
         "res.company", required=True, readonly=True, index=True, ondelete="cascade"
     )
-    team_id = fields.Many2one(
-        "care.team", compute="_compute_team_id", search="_search_team_id"
-    )
+    team_id = fields.Many2one("care.team", compute="_compute_team_id", search="_search_team_id")
     partner_id = fields.Many2one(
         "res.partner", "Customer", required=True, readonly=True, index=True
     )
@@ -80,9 +74,7 @@ class CareFollowup(models.Model):
         copy=False,
     )
     outcome_id = fields.Many2one("care.outcome", ondelete="restrict")
-    feedback = fields.Text(
-        "What Was Said", help="In the customer's words where it matters."
-    )
+    feedback = fields.Text("What Was Said", help="In the customer's words where it matters.")
     done_at = fields.Datetime(readonly=True, copy=False)
     done_by_id = fields.Many2one("res.users", "Done By", readonly=True, copy=False)
     cancel_reason = fields.Selection(
@@ -108,18 +100,14 @@ class CareFollowup(models.Model):
         "A follow-up belongs to one journey or one case.",
     )
     _journey_uniq = models.UniqueIndex(
-        "(policy_id, step_id, journey_id, occurrence, occurrence_try)"
-        " WHERE journey_id IS NOT NULL",
+        "(policy_id, step_id, journey_id, occurrence, occurrence_try) WHERE journey_id IS NOT NULL",
         "This follow-up is planned already.",
     )
     _case_uniq = models.UniqueIndex(
-        "(policy_id, step_id, case_id, occurrence, occurrence_try)"
-        " WHERE case_id IS NOT NULL",
+        "(policy_id, step_id, case_id, occurrence, occurrence_try) WHERE case_id IS NOT NULL",
         "This follow-up is planned already.",
     )
-    _mine_idx = models.Index(
-        "(user_id, date_due, id) WHERE state IN ('planned', 'open')"
-    )
+    _mine_idx = models.Index("(user_id, date_due, id) WHERE state IN ('planned', 'open')")
 
     # ------------------------------------------------------------
     # Fields
@@ -183,14 +171,11 @@ class CareFollowup(models.Model):
             self._check_engine_fields(
                 {k: v for k, v in vals.items() if k not in self._manual_fields}
             )
-            record = (
-                self.env["care.journey"].browse(vals.get("journey_id"))
-                or self.env["care.case"].browse(vals.get("case_id"))
-            )
+            record = self.env["care.journey"].browse(vals.get("journey_id")) or self.env[
+                "care.case"
+            ].browse(vals.get("case_id"))
             if not record:
-                raise UserError(
-                    self.env._("Choose the journey or the case to follow up.")
-                )
+                raise UserError(self.env._("Choose the journey or the case to follow up."))
             record.check_access("read")
             user = self.env["res.users"].browse(vals.get("user_id")) or self.env.user
             record._check_may_own(user)
@@ -252,9 +237,7 @@ class CareFollowup(models.Model):
             raise UserError(self.env._("Choose what came of it."))
         if self.outcome_id.consequence == "case" and not (self.feedback or "").strip():
             raise UserError(
-                self.env._(
-                    "Write down what the customer said: whoever solves it starts there."
-                )
+                self.env._("Write down what the customer said: whoever solves it starts there.")
             )
         activity = self.activity_id
         self._finish()
@@ -277,9 +260,7 @@ class CareFollowup(models.Model):
             "name": self.env._("What came of it?"),
             "res_model": self._name,
             "res_id": self.id,
-            "views": [
-                (self.env.ref("customer_care.care_followup_view_form_done").id, "form")
-            ],
+            "views": [(self.env.ref("customer_care.care_followup_view_form_done").id, "form")],
             "target": "new",
         }
 
@@ -338,18 +319,22 @@ class CareFollowup(models.Model):
         journey = self.journey_id or self.case_id.journey_id
         # sudo: reporting a problem is everybody's right, working the register is not;
         # every value comes from the follow-up, whose rights are checked
-        case = self.env["care.case"].sudo().create(
-            {
-                "name": self.env._("Problem reported: %s", self.name),
-                "description": self.feedback,
-                "kind": "complaint",
-                "channel": "followup",
-                "company_id": self.company_id.id,
-                "partner_id": self.partner_id.id,
-                "journey_id": journey.id,
-                "order_id": journey.order_id.id,
-                "followup_id": self.id,
-            }
+        case = (
+            self.env["care.case"]
+            .sudo()
+            .create(
+                {
+                    "name": self.env._("Problem reported: %s", self.name),
+                    "description": self.feedback,
+                    "kind": "complaint",
+                    "channel": "followup",
+                    "company_id": self.company_id.id,
+                    "partner_id": self.partner_id.id,
+                    "journey_id": journey.id,
+                    "order_id": journey.order_id.id,
+                    "followup_id": self.id,
+                }
+            )
         )
         return case.sudo(False)
 
@@ -480,13 +465,9 @@ class CareFollowup(models.Model):
     @api.model
     def _follow_owner(self, records):
         """What the stage owner is responsible for goes to the new owner."""
-        rows = self._of(records).filtered(
-            lambda row: row.responsible_type == "care_owner"
-        )
+        rows = self._of(records).filtered(lambda row: row.responsible_type == "care_owner")
         for owner, mine in rows.grouped(lambda row: row._record().owner_id).items():
-            mine.filtered(lambda row, o=owner: row.user_id != o).write(
-                {"user_id": owner.id}
-            )
+            mine.filtered(lambda row, o=owner: row.user_id != o).write({"user_id": owner.id})
 
     # ------------------------------------------------------------
     # Running: the activity on its day
@@ -569,6 +550,4 @@ class CareFollowup(models.Model):
         if not ours:
             return self.browse()
         # sudo: the activity's holder may do with it what the widgets offer
-        return self.sudo().search(
-            [("activity_id", "in", ours.ids), ("state", "=", "open")]
-        )
+        return self.sudo().search([("activity_id", "in", ours.ids), ("state", "=", "open")])

@@ -59,9 +59,7 @@ class CareJourney(models.Model):
     @api.depends("name", "partner_id")
     def _compute_display_name(self):
         for journey in self:
-            journey.display_name = " · ".join(
-                filter(None, (journey.name, journey.partner_id.name))
-            )
+            journey.display_name = " · ".join(filter(None, (journey.name, journey.partner_id.name)))
 
     def _compute_case_count(self):
         counts = dict(
@@ -101,9 +99,7 @@ class CareJourney(models.Model):
 
     def action_open_cases(self):
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "customer_care.care_case_action"
-        )
+        action = self.env["ir.actions.act_window"]._for_xml_id("customer_care.care_case_action")
         action["domain"] = [("journey_id", "=", self.id)]
         action["context"] = {
             "default_journey_id": self.id,
@@ -143,9 +139,9 @@ class CareJourney(models.Model):
                     }
                 )
         new = insert_new(self, self._prepare_first_stage(vals_list))
-        old = self.search(
-            [("order_id", "in", orders.ids), ("id", "not in", new.ids)]
-        ).filtered(lambda journey: journey.stage_category == "cancelled")
+        old = self.search([("order_id", "in", orders.ids), ("id", "not in", new.ids)]).filtered(
+            lambda journey: journey.stage_category == "cancelled"
+        )
         for journey in old:
             journey._enter_stage(journey._first_stage({}))
         for owner, journeys in new.grouped("owner_id").items():
@@ -169,9 +165,7 @@ class CareJourney(models.Model):
         """The orders were cancelled: the journeys end, and so does what they planned."""
         journeys = self.filtered(lambda journey: journey.stage_category != "cancelled")
         for journey_type, mine in journeys.grouped("type_id").items():
-            stage = self.env["care.stage"]._in_category(
-                self._name, "cancelled", journey_type
-            )
+            stage = self.env["care.stage"]._in_category(self._name, "cancelled", journey_type)
             if stage:
                 mine._enter_stage(stage)
         self._care_event("order_cancelled")
@@ -192,13 +186,11 @@ class CareJourney(models.Model):
         return self.type_id.team_id
 
     def _check_stage(self, stage):
-        super()._check_stage(stage)
         if any(journey.type_id != stage.type_id for journey in self):
             raise UserError(
-                self.env._(
-                    "“%(stage)s” is a stage of another journey type.", stage=stage.name
-                )
+                self.env._("“%(stage)s” is a stage of another journey type.", stage=stage.name)
             )
+        return super()._check_stage(stage)
 
     def _care_salesperson(self):
         # sudo: the owner rule reads the order whoever moves the journey

@@ -9,6 +9,7 @@ from .care_due_mixin import reraise_if_concurrent
 
 _logger = logging.getLogger(__name__)
 
+
 class CareJourneyType(models.Model):
     _name = "care.journey.type"
     _description = "Journey type"
@@ -17,9 +18,7 @@ class CareJourneyType(models.Model):
     name = fields.Char(required=True, translate=True)
     sequence = fields.Integer(default=10)
     active = fields.Boolean(default=True)
-    company_id = fields.Many2one(
-        "res.company", index=True, help="Leave empty for all companies."
-    )
+    company_id = fields.Many2one("res.company", index=True, help="Leave empty for all companies.")
     filter_domain = fields.Char(
         "Orders",
         default="[]",
@@ -67,14 +66,10 @@ class CareJourneyType(models.Model):
         """
         result = {}
         types = self.search([("company_id", "in", [False, *orders.company_id.ids])])
-        for journey_type in types.filtered(
-            lambda t: "open" in t.stage_ids.mapped("category")
-        ):
+        for journey_type in types.filtered(lambda t: "open" in t.stage_ids.mapped("category")):
             mine = orders
             if journey_type.company_id:
-                mine = mine.filtered(
-                    lambda order, t=journey_type: order.company_id == t.company_id
-                )
+                mine = mine.filtered(lambda order, t=journey_type: order.company_id == t.company_id)
             try:
                 domain = journey_type._filter()
                 if not domain.is_true():

@@ -29,9 +29,7 @@ class CareNotice(models.Model):
         "CHECK (num_nonnulls(journey_id, case_id) = 1)",
         "A notice belongs to one journey or one case.",
     )
-    _case_uniq = models.UniqueIndex(
-        "(kind, case_id, occurrence) WHERE case_id IS NOT NULL"
-    )
+    _case_uniq = models.UniqueIndex("(kind, case_id, occurrence) WHERE case_id IS NOT NULL")
     _journey_uniq = models.UniqueIndex(
         "(kind, journey_id, occurrence) WHERE journey_id IS NOT NULL"
     )
@@ -77,9 +75,7 @@ class CareNotice(models.Model):
         self.sudo().search(domain)._cancel_due()
 
     def _run_due(self):
-        for (kind, company), rows in self.grouped(
-            lambda row: (row.kind, row.company_id)
-        ).items():
+        for (kind, company), rows in self.grouped(lambda row: (row.kind, row.company_id)).items():
             rows = rows.with_company(company)
             if kind in self._notice_templates:
                 told = rows._mail_customer(self.env.ref(self._notice_templates[kind]))
@@ -117,9 +113,7 @@ class CareNotice(models.Model):
                     "res_model_id": self.env["ir.model"]._get_id("care.case"),
                     "res_id": row.case_id.id,
                     "activity_type_id": activity_type.id,
-                    "summary": self.env._(
-                        "%s says it is not solved", row.case_id.partner_id.name
-                    ),
+                    "summary": self.env._("%s says it is not solved", row.case_id.partner_id.name),
                     "user_id": row.case_id.owner_id.id,
                     "date_deadline": fields.Date.context_today(row),
                     "automated": True,

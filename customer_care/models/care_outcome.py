@@ -30,9 +30,7 @@ class CareOutcome(models.Model):
     @api.constrains("consequence", "retry_days", "retry_max")
     def _check_retry(self):
         for outcome in self:
-            if outcome.consequence == "again" and (
-                outcome.retry_days < 1 or outcome.retry_max < 1
-            ):
+            if outcome.consequence == "again" and (outcome.retry_days < 1 or outcome.retry_max < 1):
                 raise ValidationError(
                     self.env._("Say after how many days to try again, and how often.")
                 )

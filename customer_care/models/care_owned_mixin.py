@@ -42,9 +42,7 @@ class CareOwnedMixin(models.AbstractModel):
         copy=False,
         group_expand="_group_expand_stage_id",
     )
-    stage_category = fields.Selection(
-        CATEGORIES, "Status", readonly=True, index=True, copy=False
-    )
+    stage_category = fields.Selection(CATEGORIES, "Status", readonly=True, index=True, copy=False)
     stage_since = fields.Datetime("In Stage Since", readonly=True, copy=False)
     owner_id = fields.Many2one(
         "res.users",
@@ -65,9 +63,7 @@ class CareOwnedMixin(models.AbstractModel):
         index="btree_not_null",
         help="Who took it first and checks with the customer at the end.",
     )
-    team_id = fields.Many2one(
-        "care.team", "Team", index=True, tracking=True, check_company=True
-    )
+    team_id = fields.Many2one("care.team", "Team", index=True, tracking=True, check_company=True)
     curator_id = fields.Many2one(related="stage_id.curator_id", string="Stage Curator")
     cycle = fields.Integer(
         readonly=True,
@@ -151,9 +147,7 @@ class CareOwnedMixin(models.AbstractModel):
                 start, shared = self._first_stage_vals(vals, memo)
                 if key and shared:
                     same[key] = start
-            prepared.append(
-                {**vals, "stage_since": now, "owner_since": now, "cycle": 1, **start}
-            )
+            prepared.append({**vals, "stage_since": now, "owner_since": now, "cycle": 1, **start})
         return prepared
 
     @api.model
@@ -184,9 +178,7 @@ class CareOwnedMixin(models.AbstractModel):
         if not team:
             if ("teams", draft.company_id) not in memo:
                 memo["teams", draft.company_id] = (
-                    self.env["care.team"]
-                    .sudo()
-                    .search([("company_id", "=", draft.company_id.id)])
+                    self.env["care.team"].sudo().search([("company_id", "=", draft.company_id.id)])
                 )
             team = memo["teams", draft.company_id]._of(owner)
         return {
@@ -279,9 +271,7 @@ class CareOwnedMixin(models.AbstractModel):
         if not records:
             return
         if not owner:
-            raise UserError(
-                self.env._("Somebody has to answer for this: choose another owner.")
-            )
+            raise UserError(self.env._("Somebody has to answer for this: choose another owner."))
         records._check_may_own(owner)
         # sudo: as in `_enter_stage`
         records = records.sudo().with_context(care_entering=ENTERING)
@@ -357,8 +347,7 @@ class CareOwnedMixin(models.AbstractModel):
 
     def _least_busy(self, team, memo):
         members = team.member_ids.filtered(
-            lambda user: self._may_own(user, self.company_id)
-            and not user.sudo().is_out_of_office
+            lambda user: self._may_own(user, self.company_id) and not user.sudo().is_out_of_office
         )
         if not members:
             return team.leader_id
@@ -412,8 +401,7 @@ class CareOwnedMixin(models.AbstractModel):
     def _care_state(self, event):
         """First phase: plan what the event asks for. Extended by other addons."""
         over = self.filtered(
-            lambda record: event == "order_cancelled"
-            or record.stage_category == "cancelled"
+            lambda record: event == "order_cancelled" or record.stage_category == "cancelled"
         )
         self.env["care.followup"]._cancel_of(over)
         self.env["care.policy"]._handle(self, event)

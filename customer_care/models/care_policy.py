@@ -52,8 +52,7 @@ class CarePolicy(models.Model):
                 if problem:
                     raise ValidationError(
                         self.env._(
-                            "Step “%(step)s” of “%(plan)s” cannot be planned: "
-                            "%(problem)s",
+                            "Step “%(step)s” of “%(plan)s” cannot be planned: %(problem)s",
                             step=step.summary or step.activity_type_id.name,
                             plan=plan.name,
                             problem=problem,

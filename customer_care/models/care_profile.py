@@ -24,9 +24,7 @@ class CareProfile(models.Model):
         index=True,
     )
     tier_id = fields.Many2one("care.tier", ondelete="restrict", index="btree_not_null")
-    no_survey = fields.Boolean(
-        "No Surveys", help="This customer asked not to be sent surveys."
-    )
+    no_survey = fields.Boolean("No Surveys", help="This customer asked not to be sent surveys.")
     no_followup = fields.Boolean(
         "No Follow-ups", help="This customer asked not to be contacted after a sale."
     )

@@ -35,9 +35,7 @@ class CareRuleMixin(models.AbstractModel):
         help="Leave empty for a rule of all companies.",
     )
     event = fields.Selection(selection="_selection_event", required=True)
-    res_model = fields.Char(
-        "Applies To", compute="_compute_res_model", store=True, precompute=True
-    )
+    res_model = fields.Char("Applies To", compute="_compute_res_model", store=True, precompute=True)
     filter_domain = fields.Char(
         "Filter",
         default="[]",
@@ -77,14 +75,19 @@ class CareRuleMixin(models.AbstractModel):
 
     def _compute_retry_ids(self):
         # sudo: the queue of failures is the engine's; a rule's reader sees its errors
-        retries = self.env["care.retry"].sudo().search(
-            [("rule_model", "=", self._name), ("rule_id", "in", self.ids)],
-            order="id desc",
+        retries = (
+            self.env["care.retry"]
+            .sudo()
+            .search(
+                [("rule_model", "=", self._name), ("rule_id", "in", self.ids)],
+                order="id desc",
+            )
         )
         for rule in self:
             rule.retry_ids = retries.filtered(
-                lambda retry, rule=rule: retry.rule_id == rule.id
-                and retry.state in ("planned", "failed")
+                lambda retry, rule=rule: (
+                    retry.rule_id == rule.id and retry.state in ("planned", "failed")
+                )
             )
             rule.retry_count = len(rule.retry_ids)
             rule.last_error = rule.retry_ids[:1].error

@@ -76,9 +76,7 @@ class CareStage(models.Model):
         default="keep",
         help="Who answers for a record from the moment it enters this stage.",
     )
-    owner_id = fields.Many2one(
-        "res.users", "Named User", domain=[("share", "=", False)]
-    )
+    owner_id = fields.Many2one("res.users", "Named User", domain=[("share", "=", False)])
     team_id = fields.Many2one(
         "care.team",
         "Team",
@@ -108,9 +106,7 @@ class CareStage(models.Model):
             if stage.res_model == "care.case" and not self.search_count(
                 [("res_model", "=", "care.case"), ("category", "=", "open")], limit=1
             ):
-                raise ValidationError(
-                    self.env._("Cases need at least one stage in progress.")
-                )
+                raise ValidationError(self.env._("Cases need at least one stage in progress."))
 
     def write(self, vals):
         # Records carry the category of their stage, for indexes and record rules, and
@@ -122,9 +118,7 @@ class CareStage(models.Model):
             for name in settled
         ):
             for model in ("care.journey", "care.case"):
-                if self.env[model].sudo().search_count(
-                    [("stage_id", "in", self.ids)], limit=1
-                ):
+                if self.env[model].sudo().search_count([("stage_id", "in", self.ids)], limit=1):
                     raise UserError(
                         self.env._(
                             "There are records in this stage, so its meaning and its "

@@ -82,16 +82,11 @@ class CareTeam(models.Model):
 
     def _of(self, user):
         """The first of these teams in which ``user`` works, or the first of all."""
-        return (
-            self.filtered(lambda team: user in team.member_ids | team.leader_id)[:1]
-            or self[:1]
-        )
+        return self.filtered(lambda team: user in team.member_ids | team.leader_id)[:1] or self[:1]
 
     def action_open_cases(self):
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "customer_care.care_case_action"
-        )
+        action = self.env["ir.actions.act_window"]._for_xml_id("customer_care.care_case_action")
         action["domain"] = [("team_id", "=", self.id)]
         action["context"] = {"default_team_id": self.id, "search_default_open": 1}
         return action

@@ -77,7 +77,7 @@ class CareWorktime(models.Model):
     # Create, write
     # ------------------------------------------------------------------
 
-    def write(self, vals):
+    def write(self, vals):  # pylint: disable=method-required-super
         raise UserError(self.env._("Frozen working time cannot be changed."))
 
     # ------------------------------------------------------------------
@@ -215,9 +215,7 @@ class CareWorktime(models.Model):
         )
         if rows:
             return rows[0][0]
-        found = self._find(
-            calendar, company, worktime.start, worktime.end, [source_digest]
-        )
+        found = self._find(calendar, company, worktime.start, worktime.end, [source_digest])
         return found[calendar.id, source_digest]
 
     # ------------------------------------------------------------------
@@ -290,9 +288,7 @@ class CareWorktime(models.Model):
     def _get_refusal(self, calendar, company, source):
         """Return why a calendar cannot be planned with and what to do, or False."""
         if not source:
-            return self.env._(
-                "There are no working hours to plan with. Please choose some."
-            )
+            return self.env._("There are no working hours to plan with. Please choose some.")
         foreign = source["company"] and source["company"] != company.id
         hours = source["hours"] or []
         empty = not any(hour_from < hour_to for *_day, hour_from, hour_to in hours)

@@ -32,24 +32,19 @@ class MailActivityPlanTemplate(models.Model):
                     self.env._(
                         "“%(responsible)s” is known only for journeys and cases.",
                         responsible=dict(
-                            self._fields["responsible_type"]._description_selection(
-                                self.env
-                            )
+                            self._fields["responsible_type"]._description_selection(self.env)
                         )[step.responsible_type],
                     )
                 )
         # sudo: a policy that its editor may not see must not break either
-        self.env["care.policy"].sudo().search(
-            [("plan_id", "in", self.plan_id.ids)]
-        )._check_plan()
+        self.env["care.policy"].sudo().search([("plan_id", "in", self.plan_id.ids)])._check_plan()
 
     def _care_problem(self):
         """Why this step cannot be planned by a policy; empty when it can."""
         self.ensure_one()
         if self.responsible_type == "on_demand":
             return self.env._(
-                "nobody is there to be asked for a responsible. Choose who it is in "
-                "the plan."
+                "nobody is there to be asked for a responsible. Choose who it is in the plan."
             )
         if self.delay_from != "after_plan_date":
             return self.env._("a follow-up comes after its event. Choose “After”.")
@@ -62,9 +57,7 @@ class MailActivityPlanTemplate(models.Model):
 
     def _determine_responsible(self, on_demand_responsible, applied_on_record):
         if self.responsible_type not in CARE_RESPONSIBLES:
-            return super()._determine_responsible(
-                on_demand_responsible, applied_on_record
-            )
+            return super()._determine_responsible(on_demand_responsible, applied_on_record)
         record = applied_on_record
         user = {
             "care_owner": lambda: record.owner_id,

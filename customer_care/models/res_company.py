@@ -47,19 +47,13 @@ class ResCompany(models.Model):
             return owner.sudo(False)
         managers = self.env.ref("customer_care.group_manager").sudo().all_user_ids
         for user in managers.sorted("id"):
-            if (
-                user.id != SUPERUSER_ID
-                and user not in leaving
-                and owned._may_own(user, company)
-            ):
+            if user.id != SUPERUSER_ID and user not in leaving and owned._may_own(user, company):
                 return user.sudo(False)
         return self.env["res.users"].browse(SUPERUSER_ID)
 
     def _care_tz(self):
         """The zone in which this company's days begin and end."""
-        return (
-            self.resource_calendar_id.tz or self.partner_id.tz or self.env.user.tz or "UTC"
-        )
+        return self.resource_calendar_id.tz or self.partner_id.tz or self.env.user.tz or "UTC"
 
     def _care_worktime_of(self, user):
         """Working time of ``user`` in this company; None where the hours are unusable.

@@ -62,9 +62,7 @@ class ResPartner(models.Model):
             with_tier = self.env["care.profile"]._search(
                 [("company_id", "=", self.env.company.id), ("tier_id", "!=", False)]
             )
-            without = [
-                ("commercial_partner_id", "not in", with_tier.subselect("partner_id"))
-            ]
+            without = [("commercial_partner_id", "not in", with_tier.subselect("partner_id"))]
             return ["|", *found, *without]
         return found
 
@@ -81,9 +79,7 @@ class ResPartner(models.Model):
 
     def action_care_open_cases(self):
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "customer_care.care_case_action"
-        )
+        action = self.env["ir.actions.act_window"]._for_xml_id("customer_care.care_case_action")
         action["domain"] = [("partner_id", "child_of", self.id)]
         action["context"] = {"default_partner_id": self.id}
         return action

@@ -44,9 +44,7 @@ class ResUsers(models.Model):
                 ]
             )
             for owner, records in owned.grouped(
-                lambda record: record._present(
-                    record.owner_id, record.team_id, leaving
-                )
+                lambda record: record._present(record.owner_id, record.team_id, leaving)
             ).items():
                 records._set_owner(owner)
         followups = env["care.followup"].search(
@@ -56,8 +54,6 @@ class ResUsers(models.Model):
             ]
         )
         for user, rows in followups.grouped(
-            lambda row: row._record()._present(
-                row.user_id, row._record().team_id, leaving
-            )
+            lambda row: row._record()._present(row.user_id, row._record().team_id, leaving)
         ).items():
             rows.write({"user_id": user.id})

@@ -54,9 +54,7 @@ class SaleOrder(models.Model):
 
     def action_care_open_cases(self):
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "customer_care.care_case_action"
-        )
+        action = self.env["ir.actions.act_window"]._for_xml_id("customer_care.care_case_action")
         action["domain"] = [("order_id", "=", self.id)]
         action["context"] = {
             "default_order_id": self.id,

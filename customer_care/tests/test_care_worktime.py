@@ -117,31 +117,23 @@ class TestCareWorktime(WorktimeCase):
         )
         without_monday = self.Worktime._get(self.calendar, self.company)
         self.assertNotEqual(without_monday, row)
-        self.assertEqual(
-            row._worktime().add(friday, 2 * HOUR), datetime(2026, 6, 15, 10)
-        )
+        self.assertEqual(row._worktime().add(friday, 2 * HOUR), datetime(2026, 6, 15, 10))
         self.assertEqual(
             without_monday._worktime().add(friday, 2 * HOUR), datetime(2026, 6, 16, 10)
         )
 
         self.calendar.attendance_ids.filtered(lambda a: a.dayofweek == "4").unlink()
-        self.assertNotIn(
-            self.Worktime._get(self.calendar, self.company), row + without_monday
-        )
+        self.assertNotIn(self.Worktime._get(self.calendar, self.company), row + without_monday)
         self.calendar.tz = "Asia/Kolkata"
         kolkata = self.Worktime._get(self.calendar, self.company)
         self.assertEqual(kolkata.tz, "Asia/Kolkata")
 
         self.calendar.tz = "UTC"
         self.calendar.attendance_ids = [
-            Command.create(
-                {"name": "Again", "dayofweek": "4", "hour_from": 9, "hour_to": 17}
-            )
+            Command.create({"name": "Again", "dayofweek": "4", "hour_from": 9, "hour_to": 17})
         ]
         leave.unlink()
-        self.assertEqual(
-            self.Worktime._get(self.calendar, self.company), row, "as it was defined"
-        )
+        self.assertEqual(self.Worktime._get(self.calendar, self.company), row, "as it was defined")
 
     def test_leaves_that_do_not_count(self):
         """Of another company, of a person, working elsewhere, long ago."""
@@ -216,28 +208,20 @@ class TestCareWorktime(WorktimeCase):
 
     def test_plan(self):
         friday = datetime(2026, 6, 12, 16)
-        row, plan = self.Worktime._plan(
-            self.calendar, self.company, friday, Spec("hours", 2)
-        )
+        row, plan = self.Worktime._plan(self.calendar, self.company, friday, Spec("hours", 2))
         self.assertEqual(plan, (2 * HOUR, datetime(2026, 6, 15, 10)))
         self.assertEqual(row, self.Worktime._get(self.calendar, self.company))
-        _row, plan = self.Worktime._plan(
-            self.calendar, self.company, friday, Spec("days", 1)
-        )
+        _row, plan = self.Worktime._plan(self.calendar, self.company, friday, Spec("days", 1))
         self.assertEqual(plan, (8 * HOUR, datetime(2026, 6, 15, 16)))
 
     def test_due_beyond_the_horizon(self):
         start = datetime(2026, 6, 12, 16)
-        row, plan = self.Worktime._plan(
-            self.calendar, self.company, start, Spec("days", 1000)
-        )
+        row, plan = self.Worktime._plan(self.calendar, self.company, start, Spec("days", 1000))
         self.assertEqual(plan.due, datetime(2030, 4, 12, 16))
         self.assertEqual(row.date_end, datetime(2031, 6, 1))
         self.assertEqual(
             row,
-            self.Worktime._get(
-                self.calendar, self.company, until=datetime(2030, 4, 12)
-            ),
+            self.Worktime._get(self.calendar, self.company, until=datetime(2030, 4, 12)),
             "the calendar has not changed: no row of its own",
         )
         with self.assertRaisesRegex(UserError, "10 years"):
@@ -251,16 +235,12 @@ class TestCareWorktime(WorktimeCase):
         later = datetime(2029, 7, 2)
         longer, elapsed = row._apply("elapsed", monday, later + timedelta(days=1))
         self.assertNotEqual(longer, row)
-        self.assertEqual(
-            elapsed - longer._worktime().elapsed(monday, later), 9 * HOUR, "as of now"
-        )
+        self.assertEqual(elapsed - longer._worktime().elapsed(monday, later), 9 * HOUR, "as of now")
         self.assertEqual(
             longer._worktime().elapsed(row.date_start, row.date_end),
             frozen.elapsed(row.date_start, row.date_end),
         )
-        self.assertEqual(
-            longer, row._apply("elapsed", monday, later)[0], "made only once"
-        )
+        self.assertEqual(longer, row._apply("elapsed", monday, later)[0], "made only once")
         earlier, _elapsed = row._apply("elapsed", datetime(2026, 4, 1), monday)
         self.assertLessEqual(earlier.date_start, datetime(2026, 4, 1))
         self.assertEqual(row._apply("add", monday, HOUR)[0], row)
@@ -271,9 +251,7 @@ class TestCareWorktime(WorktimeCase):
         row.invalidate_recordset()
         self.assertFalse(row.calendar_id)
         friday = datetime(2026, 6, 12, 16)
-        self.assertEqual(
-            row._worktime().add(friday, 2 * HOUR), datetime(2026, 6, 15, 10)
-        )
+        self.assertEqual(row._worktime().add(friday, 2 * HOUR), datetime(2026, 6, 15, 10))
         with self.assertRaisesRegex(UserError, "deleted"):
             row._apply("add", friday, 10000 * HOUR)
 
@@ -413,9 +391,7 @@ class TestCareWorktimeOracle(WorktimeCase):
 
     def assertPlan(self, worktime, calendar, start, seconds, domain):
         ours = worktime.add(start, seconds)
-        theirs = calendar.plan_hours(
-            seconds / HOUR, start, compute_leaves=True, domain=domain
-        )
+        theirs = calendar.plan_hours(seconds / HOUR, start, compute_leaves=True, domain=domain)
         self.assertTrue(theirs)
         theirs = (theirs + timedelta(milliseconds=500)).replace(microsecond=0)
         if not seconds:
@@ -449,15 +425,11 @@ class TestCareWorktimeOracle(WorktimeCase):
                 case "calendar":
                     self.create_leave(calendar, date_from, date_to)
                 case "everyone":
-                    self.create_leave(
-                        nowhere, date_from, date_to, company_id=self.company.id
-                    )
+                    self.create_leave(nowhere, date_from, date_to, company_id=self.company.id)
                 case "shared":
                     self.create_leave(nowhere, date_from, date_to, company_id=False)
                 case "other company":
-                    self.create_leave(
-                        nowhere, date_from, date_to, company_id=self.other_company.id
-                    )
+                    self.create_leave(nowhere, date_from, date_to, company_id=self.other_company.id)
                 case "other time":
                     self.create_leave(calendar, date_from, date_to, time_type="other")
         row = self.Worktime._get(
@@ -518,18 +490,14 @@ class TestCareWorktimeOracle(WorktimeCase):
         for week in (always, night):
             for tz in DST_ZONES:
                 calendar, worktime = self.make([week], tz, off)
-                self.create_leave(
-                    calendar, datetime(2026, 4, 2), datetime(2026, 4, 2, 23, 59, 59)
-                )
+                self.create_leave(calendar, datetime(2026, 4, 2), datetime(2026, 4, 2, 23, 59, 59))
                 worktime = self.Worktime._get(
                     calendar, self.company, at=datetime(2026, 3, 1)
                 )._worktime()
                 for start in (datetime(2026, 3, 26, 23), datetime(2026, 4, 1, 5)):
                     for hours in (1, 8, 30, 200):
                         self.assertPlan(worktime, calendar, start, hours * HOUR, domain)
-                    self.assertElapsed(
-                        worktime, calendar, start, datetime(2026, 6, 1), domain
-                    )
+                    self.assertElapsed(worktime, calendar, start, datetime(2026, 6, 1), domain)
 
     def test_two_weeks(self):
         weeks = [[[9, 17]] * 5 + [[], []], [[], [10, 14], [], [10, 14], [], [], []]]
@@ -538,15 +506,11 @@ class TestCareWorktimeOracle(WorktimeCase):
         for day in range(0, 60, 3):
             start = datetime(2026, 12, 10, 10) + timedelta(days=day)
             self.assertPlan(worktime, calendar, start, 37 * HOUR, domain)
-            self.assertElapsed(
-                worktime, calendar, start, start + timedelta(days=9), domain
-            )
+            self.assertElapsed(worktime, calendar, start, start + timedelta(days=9), domain)
 
     def test_backwards(self):
         """Hours before a moment: ``subtract`` against negative ``plan_hours``."""
-        calendar, worktime = self.make(
-            [[[9, 12.5, 13.25, 17]] * 5 + [[], []]], "Asia/Kolkata", []
-        )
+        calendar, worktime = self.make([[[9, 12.5, 13.25, 17]] * 5 + [[], []]], "Asia/Kolkata", [])
         end = datetime(2026, 6, 8, 6, 11, 5)
         for seconds in (1, HOUR, 9 * HOUR, 41 * HOUR):
             theirs = calendar.plan_hours(

@@ -159,9 +159,7 @@ class TestFollowup(CareCase):
 
     def test_done_with_an_outcome_ends_the_activity_too(self):
         followup = self._open_followup()
-        followup.with_user(self.rep).outcome_id = self.env.ref(
-            "customer_care.outcome_satisfied"
-        )
+        followup.with_user(self.rep).outcome_id = self.env.ref("customer_care.outcome_satisfied")
         followup.with_user(self.rep).action_done()
         self.assertEqual(followup.state, "done")
         self.assertEqual(followup.done_by_id, self.rep)

@@ -71,7 +71,9 @@ class TestJourney(CareCase):
         ):
             domain = [(field, "=", journey.id)]
             if field == "res_id":
-                domain += [("model" if model == "mail.message" else "res_model", "=", "care.journey")]
+                domain += [
+                    ("model" if model == "mail.message" else "res_model", "=", "care.journey")
+                ]
             self.assertFalse(self.env[model].search(domain))
 
     def test_nothing_before_the_companys_start_date(self):
@@ -91,9 +93,7 @@ class TestJourney(CareCase):
     def test_a_write_of_the_stage_passes_the_one_way_in(self):
         journey = self._journey(self._confirmed())
         before = journey.stage_since
-        self.env.cr.execute(
-            "UPDATE care_journey SET stage_since = stage_since - interval '1 day'"
-        )
+        self.env.cr.execute("UPDATE care_journey SET stage_since = stage_since - interval '1 day'")
         journey.invalidate_recordset()
         journey.with_user(self.rep).stage_id = self.stages[1]
         self.assertEqual(journey.stage_category, self.stages[1].category)
@@ -171,8 +171,7 @@ class TestJourney(CareCase):
         self._run("care.followup", days=7)
         journey.owner_id = self.agent
         owners = {
-            f.responsible_type + str(f.step_id.delay_count): f.user_id
-            for f in journey.followup_ids
+            f.responsible_type + str(f.step_id.delay_count): f.user_id for f in journey.followup_ids
         }
         self.assertEqual(owners["care_owner0"], self.agent)
         self.assertEqual(owners["care_owner30"], self.agent)
@@ -183,9 +182,7 @@ class TestJourney(CareCase):
         self.assertEqual(activity.user_id, self.agent)
 
     def test_a_rep_reads_the_order_of_a_journey_that_he_owns(self):
-        other = self._user(
-            "care_rep2", "customer_care.group_agent,sales_team.group_sale_salesman"
-        )
+        other = self._user("care_rep2", "customer_care.group_agent,sales_team.group_sale_salesman")
         order = self._confirmed()
         with self.assertRaises(AccessError):
             order.with_user(other).read(["name"])

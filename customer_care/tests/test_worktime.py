@@ -84,9 +84,7 @@ def worktimes(draw):
         bounds = [bound / 4 for bound in bounds]
         pattern[day] = list(zip(bounds[::2], bounds[1::2], strict=False))
     assume(any(pattern.values()))
-    return hours(
-        pattern, tz=draw(st.sampled_from(ZONES)), first="2026-02-01", last="2026-07-01"
-    )
+    return hours(pattern, tz=draw(st.sampled_from(ZONES)), first="2026-02-01", last="2026-07-01")
 
 
 # a moment within their first five weeks, so that there is room to plan
@@ -121,12 +119,8 @@ class TestWorkTime(BaseCase):
 
     def test_lunch(self):
         lunch = hours(week((8, 12), (13, 17)))
-        self.assertEqual(
-            lunch.add(datetime(2026, 6, 1, 11), 2 * HOUR), datetime(2026, 6, 1, 14)
-        )
-        self.assertEqual(
-            lunch.add(datetime(2026, 6, 1, 12, 30), HOUR), datetime(2026, 6, 1, 14)
-        )
+        self.assertEqual(lunch.add(datetime(2026, 6, 1, 11), 2 * HOUR), datetime(2026, 6, 1, 14))
+        self.assertEqual(lunch.add(datetime(2026, 6, 1, 12, 30), HOUR), datetime(2026, 6, 1, 14))
         self.assertFalse(lunch.is_open(datetime(2026, 6, 1, 12)))
         self.assertTrue(lunch.is_open(datetime(2026, 6, 1, 13)))
 
@@ -154,9 +148,7 @@ class TestWorkTime(BaseCase):
         night = hours({5: [(22, 24)], 6: [(0, 6)]}, tz="Europe/Brussels")
         for day, length in (("2026-03-28", 7), ("2026-10-24", 9), ("2026-06-06", 8)):
             start = utc("Europe/Brussels", f"{day} 22:00")
-            self.assertEqual(
-                night.elapsed(start, start + timedelta(hours=12)), length * HOUR
-            )
+            self.assertEqual(night.elapsed(start, start + timedelta(hours=12)), length * HOUR)
         nine_to_five = hours(week((9, 17)), tz="Europe/Brussels")
         friday = utc("Europe/Brussels", "2026-03-27 16:00")
         self.assertEqual(
@@ -168,9 +160,7 @@ class TestWorkTime(BaseCase):
         for tz in ("Asia/Kolkata", "Australia/Lord_Howe", "America/St_Johns"):
             nine_to_five = hours(week((9, 17)), tz=tz)
             self.assertEqual(
-                nine_to_five.elapsed(
-                    utc(tz, "2026-04-03 16:00"), utc(tz, "2026-04-06 10:00")
-                ),
+                nine_to_five.elapsed(utc(tz, "2026-04-03 16:00"), utc(tz, "2026-04-06 10:00")),
                 2 * HOUR,
             )
         # half an hour longer: clocks go back by 30 minutes on Sunday, 5 April
@@ -234,9 +224,7 @@ class TestWorkTime(BaseCase):
     def test_days_where_clocks_change_at_midnight(self):
         """In Havana 2024-03-10 starts at 1:00, and 2024-11-03 has 0:00 twice."""
         tz = "America/Havana"
-        always = hours(
-            week((0, 24), days=range(7)), tz=tz, first="2024-01-01", last="2025-01-01"
-        )
+        always = hours(week((0, 24), days=range(7)), tz=tz, first="2024-01-01", last="2025-01-01")
         spring, autumn = utc(tz, "2024-03-09 12:00"), utc(tz, "2024-11-02 12:00")
         for day in (spring, autumn):
             self.assertEqual(local(tz, always.add_days(day, 2))[11:], "12:00")
@@ -266,14 +254,10 @@ class TestWorkTime(BaseCase):
             (datetime(2026, 6, 1), datetime(2026, 6, 3)),
             (datetime(2026, 6, 3, 23, 59, 59), datetime(2026, 6, 10)),
         ]
-        always = WorkTime.build(
-            "UTC", always, datetime(2026, 6, 1), datetime(2026, 6, 10)
-        )
+        always = WorkTime.build("UTC", always, datetime(2026, 6, 1), datetime(2026, 6, 10))
         off = datetime(2026, 6, 3, 10)
         self.assertEqual(always.next_opening(off), datetime(2026, 6, 3, 23, 59, 59))
-        self.assertEqual(
-            always.add_days(datetime(2026, 6, 2, 10), 1), datetime(2026, 6, 4, 10)
-        )
+        self.assertEqual(always.add_days(datetime(2026, 6, 2, 10), 1), datetime(2026, 6, 4, 10))
         self.assertEqual(always.add_days(off, 1), datetime(2026, 6, 5))
         self.assertEqual(always.end_of_next_day(off), datetime(2026, 6, 6))
 
@@ -368,9 +352,7 @@ class TestWorkTime(BaseCase):
 
     def test_stored_text(self):
         lunch = week((8, 12), (13, 17))
-        three_years = hours(
-            lunch, tz="Europe/Brussels", last="2029-01-01", closed=["2026-06-03"]
-        )
+        three_years = hours(lunch, tz="Europe/Brussels", last="2029-01-01", closed=["2026-06-03"])
         text = three_years.dumps()
         self.assertLess(len(text), 4096)
         self.assertEqual(WorkTime.loads(text), three_years)
@@ -400,9 +382,7 @@ class TestWorkTimeProperties(BaseCase):
     def test_elapsed_adds_up(self, worktime, three):
         first, second, third = sorted(three)
         whole = worktime.elapsed(first, third)
-        self.assertEqual(
-            worktime.elapsed(first, second) + worktime.elapsed(second, third), whole
-        )
+        self.assertEqual(worktime.elapsed(first, second) + worktime.elapsed(second, third), whole)
         pieces = worktime.segments(first, third)
         lengths = [(end - start).total_seconds() for start, end in pieces]
         self.assertEqual(sum(lengths), whole)

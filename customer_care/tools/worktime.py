@@ -131,8 +131,7 @@ class WorkTime:
             previous = closing
         if not openings:
             raise NoWorkingTime(
-                "There is no working time between "
-                f"{_to_datetime(start)} and {_to_datetime(end)}."
+                f"There is no working time between {_to_datetime(start)} and {_to_datetime(end)}."
             )
         if openings[0] < start or closings[-1] > end:
             raise WorkTimeError("Opening hours have to lie within the horizon.")
@@ -336,9 +335,7 @@ class WorkTime:
             return []
         return [
             (_to_datetime(opening), _to_datetime(closing))
-            for opening, closing in self._between(
-                self._moment(start), self._moment(end)
-            )
+            for opening, closing in self._between(self._moment(start), self._moment(end))
         ]
 
     # ------------------------------------------------------------------
@@ -418,8 +415,7 @@ class WorkTime:
             moments.extend(pair)
         moments.append(self._end)
         lengths = ",".join(
-            str(after - before)
-            for before, after in zip(moments, moments[1:], strict=False)
+            str(after - before) for before, after in zip(moments, moments[1:], strict=False)
         )
         return f"{_FORMAT}|{self._tz}|{self._start}|{lengths}".encode("ascii")
 
@@ -427,9 +423,7 @@ class WorkTime:
         edge = _to_datetime(self._start if side == "start" else self._end)
         word = "before" if side == "start" else "after"
         what = "The answer" if moment is None else _to_datetime(moment)
-        return HorizonError(
-            side, f"{what} lies {word} {edge}, where known working time {side}s."
-        )
+        return HorizonError(side, f"{what} lies {word} {edge}, where known working time {side}s.")
 
     def _moment(self, moment):
         moment = _from_datetime(moment)
