@@ -169,6 +169,14 @@ class CareCase(models.Model):
         vals_list = [dict(vals) for vals in vals_list]
         for vals in vals_list:
             self._check_engine_fields(vals)
+        if not self.env.su:
+            stages = self.env["care.stage"].browse(
+                {vals["stage_id"] for vals in vals_list if vals.get("stage_id")}
+            )
+            if any(stage.category not in ("open", "waiting") for stage in stages):
+                raise UserError(
+                    self.env._("A new case starts in a stage in which it is open.")
+                )
         self._complete_vals(vals_list)
         # sudo: number, owner and first stage are written by the engine, whoever
         # reports; the person's own rights are checked right below

@@ -118,7 +118,9 @@ class CareDueMixin(models.AbstractModel):
         :return: the rows that this call inserted, in no particular order
         """
         rows = self._insert_new(vals_list)
-        rows._trigger_due()
+        if rows:
+            # by the values given: reading the rows back would cost a query
+            self._trigger_at([vals.get("next_at") for vals in vals_list])
         return rows
 
     @api.model
@@ -132,12 +134,30 @@ class CareDueMixin(models.AbstractModel):
 
     def _trigger_due(self):
         """Wake the cron once, for the earliest ``next_at`` among ``self``."""
-        moments = [row.next_at for row in self.sudo() if row.next_at]
-        if moments and self._due_cron:
-            cron = self.env.ref(self._due_cron, raise_if_not_found=False)
-            if cron:
-                # sudo: anybody's gesture may plan work, nobody else may touch crons
-                cron.sudo()._trigger(at=max(min(moments), self.env.cr.now()))
+        self._trigger_at(self.sudo().mapped("next_at"))
+
+    @api.model
+    def _trigger_at(self, moments):
+        """Wake the cron once, for the earliest of these moments."""
+        moments = [moment for moment in moments if moment]
+        crons = self._due_crons()
+        cron = crons.get(self._due_cron)
+        if moments and cron:
+            # read together: one event plans rows for several crons
+            cron = cron.with_prefetch([other.id for other in crons.values()])
+            cron._trigger(at=max(min(moments), self.env.cr.now()))
+
+    @api.model
+    def _due_crons(self):
+        """XML id -> cron, of all kinds of planned rows; found without a query."""
+        names = {
+            self.env[name]._due_cron
+            for name in self.pool.descendants(["care.due.mixin"], "_inherit")
+        }
+        # sudo: anybody's gesture may plan work, nobody else may touch crons
+        crons = self.env["ir.cron"].sudo()
+        find = self.env["ir.model.data"]._xmlid_to_res_id
+        return {name: crons.browse(found) for name in names if name and (found := find(name))}
 
     def _cancel_due(self, extra=None):
         """End the rows that are still open; the ones that are over stay as they are."""

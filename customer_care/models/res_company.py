@@ -45,7 +45,8 @@ class ResCompany(models.Model):
         owner = company.care_default_owner_id
         if owner and owner not in leaving and owned._may_own(owner, company):
             return owner.sudo(False)
-        managers = self.env.ref("customer_care.group_manager").sudo().all_user_ids
+        group = self.env["ir.model.data"]._xmlid_to_res_id("customer_care.group_manager")
+        managers = self.env["res.groups"].sudo().browse(group).all_user_ids
         for user in managers.sorted("id"):
             if user.id != SUPERUSER_ID and user not in leaving and owned._may_own(user, company):
                 return user.sudo(False)

@@ -114,6 +114,17 @@ class TestCase(CareCase):
             )
         self.assertEqual(case.stage_category, "resolved")
 
+    def test_a_case_is_not_born_closed(self):
+        for stage in ("closed", "resolved", "cancelled"):
+            with self.subTest(stage), self.assertRaises(UserError):
+                self.env["care.case"].with_user(self.agent).create(
+                    {
+                        "name": "Done already",
+                        "partner_id": self.customer.id,
+                        "stage_id": self.env.ref(f"customer_care.stage_case_{stage}").id,
+                    }
+                )
+
     def test_cancelling_needs_a_reason(self):
         case = self._case()
         with self.assertRaisesRegex(UserError, "why"):
