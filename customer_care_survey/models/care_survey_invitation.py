@@ -1,0 +1,572 @@
+import logging
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.tools import format_date
+
+from odoo.addons.customer_care.models.care_due_mixin import reraise_if_concurrent
+from odoo.addons.customer_care.models.care_stage import OVER
+
+_logger = logging.getLogger(__name__)
+
+
+class CareSurveyInvitation(models.Model):
+    """A survey sent to one person about one journey or case, and what came of it.
+
+    The answer itself belongs to Surveys; this row knows why it was asked, whether it
+    was sent and, when it was not, why not.
+    """
+
+    _name = "care.survey.invitation"
+    _description = "Survey invitation"
+    _inherit = ["care.due.mixin"]
+    _order = "id desc"
+    _due_cron = "customer_care_survey.ir_cron_invitations"
+
+    state = fields.Selection(
+        selection_add=[
+            ("planned",),
+            ("sent", "Sent"),
+            ("answered", "Answered"),
+            ("done", "Answered and Handled"),
+            ("skipped", "Not Sent"),
+            ("cancelled",),
+        ],
+        ondelete={
+            "sent": "set default",
+            "answered": "set default",
+            "skipped": "set default",
+        },
+    )
+    trigger_id = fields.Many2one(
+        "care.survey.trigger",
+        "Trigger",
+        readonly=True,
+        ondelete="set null",
+        index="btree_not_null",
+        help="Why this survey is sent.",
+    )
+    journey_id = fields.Many2one(
+        "care.journey", readonly=True, ondelete="cascade", index="btree_not_null"
+    )
+    case_id = fields.Many2one(
+        "care.case", readonly=True, ondelete="cascade", index="btree_not_null"
+    )
+    occurrence = fields.Integer(default=1, readonly=True, help="The cycle of the journey or case.")
+    company_id = fields.Many2one(
+        "res.company", required=True, readonly=True, index=True, ondelete="cascade"
+    )
+    partner_id = fields.Many2one(
+        "res.partner", "Customer", required=True, readonly=True, index=True
+    )
+    subject = fields.Char("About", compute="_compute_subject")
+    planned_for = fields.Datetime("Planned For", readonly=True, copy=False)
+    sent_at = fields.Datetime("Sent At", readonly=True, copy=False)
+    answered_at = fields.Datetime("Answered At", readonly=True, copy=False)
+    skip_reason = fields.Selection(
+        [
+            ("record_over", "The case or journey was reopened or cancelled"),
+            ("trigger_off", "The trigger was switched off"),
+            ("survey_closed", "The survey cannot be answered"),
+            ("no_survey", "The customer does not want surveys"),
+            ("no_email", "The customer has no valid e-mail address"),
+            ("open_complaint", "The customer has an open complaint"),
+            ("quiet", "The customer was asked only recently"),
+        ],
+        "Why It Was Not Sent",
+        readonly=True,
+        copy=False,
+    )
+    skip_note = fields.Char("More on That", readonly=True, copy=False)
+    user_input_id = fields.Many2one(
+        "survey.user_input",
+        "Answer",
+        readonly=True,
+        copy=False,
+        ondelete="set null",
+        # who works the register is no user of Surveys
+        groups="survey.group_survey_user",
+    )
+    score_ids = fields.One2many("care.survey.score", "invitation_id", "Scores")
+    score_text = fields.Char("Score", compute="_compute_score_text")
+    comment = fields.Text("What They Wrote", compute="_compute_score_text")
+    recovery_case_ids = fields.One2many("care.case", "survey_invitation_id")
+    recovery_case_id = fields.Many2one(
+        "care.case", "Case Opened", compute="_compute_recovery_case_id"
+    )
+
+    _one_record = models.Constraint(
+        "CHECK (num_nonnulls(journey_id, case_id) = 1)",
+        "An invitation belongs to one journey or one case.",
+    )
+    _journey_uniq = models.UniqueIndex(
+        "(trigger_id, journey_id, occurrence) WHERE journey_id IS NOT NULL",
+        "This customer is asked already.",
+    )
+    _case_uniq = models.UniqueIndex(
+        "(trigger_id, case_id, occurrence) WHERE case_id IS NOT NULL",
+        "This customer is asked already.",
+    )
+    _user_input_uniq = models.UniqueIndex(
+        "(user_input_id) WHERE user_input_id IS NOT NULL",
+        "This answer belongs to another invitation.",
+    )
+    _recent_idx = models.Index("(partner_id, sent_at) WHERE sent_at IS NOT NULL")
+
+    # ------------------------------------------------------------
+    # Fields
+    # ------------------------------------------------------------
+
+    @api.depends("partner_id", "trigger_id")
+    def _compute_display_name(self):
+        for row in self:
+            row.display_name = ": ".join(filter(None, (row.trigger_id.name, row.partner_id.name)))
+
+    def _compute_subject(self):
+        for row in self:
+            # sudo: number or order of what the customer is asked about, nothing more
+            record = row.sudo()._record()
+            row.subject = record.display_name if record._name == "care.case" else record.name
+
+    @api.depends("score_ids")
+    def _compute_score_text(self):
+        for row in self:
+            row.score_text = ", ".join(row.score_ids.mapped("display_name"))
+            row.comment = row.score_ids[:1].comment
+
+    def _compute_recovery_case_id(self):
+        cases = self.env["care.case"].search([("survey_invitation_id", "in", self.ids)])
+        by_row = {case.survey_invitation_id.id: case for case in cases}
+        for row in self:
+            row.recovery_case_id = by_row.get(row.id, False)
+
+    # ------------------------------------------------------------
+    # Buttons
+    # ------------------------------------------------------------
+
+    def action_retry(self):
+        rows = self.sudo().filtered(lambda row: row.state == "failed")
+        result = super().action_retry()
+        # what was answered is not asked again: only the effects are tried once more
+        rows.filtered("answered_at").write({"state": "answered"})
+        return result
+
+    def action_open_record(self):
+        self.ensure_one()
+        record = self._record()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": record._name,
+            "res_id": record.id,
+            "views": [(False, "form")],
+        }
+
+    def action_open_recovery_case(self):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "care.case",
+            "res_id": self.recovery_case_id.id,
+            "views": [(False, "form")],
+        }
+
+    def action_open_answer(self):
+        """The whole answer, for users of Surveys."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "survey.user_input",
+            "res_id": self.user_input_id.id,
+            "views": [(False, "form")],
+        }
+
+    # ------------------------------------------------------------
+    # Planning
+    # ------------------------------------------------------------
+
+    def _record(self):
+        """The journey or the case."""
+        self.ensure_one()
+        return self.journey_id or self.case_id
+
+    @api.model
+    def _cancel_of(self, records):
+        """Do not ask about journeys or cases that go on or were cancelled."""
+        if not records:
+            return
+        rows = self.sudo().search(
+            [
+                (records._care_link, "in", records.ids),
+                ("state", "in", ("planned", "failed")),
+                ("answered_at", "=", False),
+            ]
+        )
+        rows._cancel_due({"skip_reason": "record_over"})
+
+    # ------------------------------------------------------------
+    # Running
+    # ------------------------------------------------------------
+
+    def _run_due(self):
+        answered = self.filtered("answered_at")
+        (self - answered)._ask()
+        answered._act_on_answers()
+
+    def _ask(self):
+        """Check once more, and send what may be sent."""
+        for row in self:
+            partner = row._record()._care_partner()
+            if partner != row.partner_id:
+                row.partner_id = partner
+        held = self._held_back()
+        for row, (reason, note) in held.items():
+            row.write(
+                {
+                    "state": "skipped",
+                    "next_at": False,
+                    "error": False,
+                    "skip_reason": reason,
+                    "skip_note": note,
+                }
+            )
+        self.filtered(lambda row: row not in held)._send()
+
+    # ------------------------------------------------------------
+    # Guards: why not to send
+    # ------------------------------------------------------------
+
+    def _held_back(self):
+        """Rows that must not be sent now.
+
+        The reasons of ``skip_reason``, in their order, are looked for by methods named
+        after them; each answers for a whole batch with a dict row -> note.
+
+        :return: dict row -> (reason, note)
+        """
+        held = {}
+        rest = self
+        for reason in self._fields["skip_reason"].get_values(self.env):
+            found = getattr(rest, f"_guard_{reason}")()
+            held.update({row: (reason, note) for row, note in found.items()})
+            rest = rest.filtered(lambda row: row not in held)
+        return held
+
+    def _guard_record_over(self):
+        """Reopened, or cancelled (unless that is what the customer is asked about)."""
+        held = {}
+        for row in self:
+            record = row._record()
+            cancelled = record.stage_category == "cancelled"
+            if record.cycle != row.occurrence or (
+                cancelled and row.trigger_id.event != "order_cancelled"
+            ):
+                held[row] = record.stage_id.name
+        return held
+
+    def _guard_trigger_off(self):
+        off = self.filtered(lambda row: not row.trigger_id.active)
+        return dict.fromkeys(off, False)
+
+    def _guard_survey_closed(self):
+        return {
+            row: problem
+            for survey, rows in self.grouped(lambda r: r.trigger_id.survey_id).items()
+            if (problem := survey._care_problem())
+            for row in rows
+        }
+
+    def _guard_no_survey(self):
+        held = {}
+        for company, rows in self.grouped("company_id").items():
+            profiles = self.env["care.profile"]._for(rows.partner_id, company)
+            for row in rows:
+                profile = profiles.get(row.partner_id.commercial_partner_id)
+                if profile and profile.no_survey:
+                    held[row] = False
+                elif row.partner_id.is_blacklisted:
+                    held[row] = row.partner_id.email_normalized
+        return held
+
+    def _guard_no_email(self):
+        missing = self.filtered(lambda row: not row.partner_id.email_normalized)
+        return {row: row.partner_id.email for row in missing}
+
+    def _guard_open_complaint(self):
+        held = {}
+        for company, rows in self.grouped("company_id").items():
+            open_cases = dict(
+                self.env["care.case"]._read_group(
+                    [
+                        (
+                            "commercial_partner_id",
+                            "in",
+                            rows.partner_id.commercial_partner_id.ids,
+                        ),
+                        ("company_id", "=", company.id),
+                        ("kind", "=", "complaint"),
+                        ("stage_category", "not in", OVER),
+                    ],
+                    ["commercial_partner_id"],
+                    ["id:recordset"],
+                )
+            )
+            for row in rows:
+                cases = open_cases.get(row.partner_id.commercial_partner_id)
+                if cases and (cases := cases - row.case_id):
+                    held[row] = cases[:1].number
+        return held
+
+    def _guard_quiet(self):
+        """One survey to one person within the company's days, whatever the survey."""
+        held = {}
+        for company, rows in self.grouped("company_id").items():
+            gap = company.care_survey_gap_days
+            if not gap:
+                continue
+            asked = dict(
+                self._read_group(
+                    [
+                        ("partner_id", "in", rows.partner_id.ids),
+                        ("company_id", "=", company.id),
+                        ("sent_at", ">", self.env.cr.now() - timedelta(days=gap)),
+                    ],
+                    ["partner_id"],
+                    ["sent_at:max"],
+                )
+            )
+            for row in rows.sorted(lambda r: (r.trigger_id.sequence, r.next_at, r.id)):
+                last = asked.get(row.partner_id)
+                if last:
+                    held[row] = format_date(self.env, last)
+                else:
+                    asked[row.partner_id] = self.env.cr.now()
+        return held
+
+    # ------------------------------------------------------------
+    # Sending
+    # ------------------------------------------------------------
+
+    def _send(self):
+        """One answer row and one mail each; both are only queued here.
+
+        A new answer row for every invitation: one of an earlier survey is never used
+        again, so each answer tells of one journey or case.
+        """
+        if not self:
+            return
+        predefined = {
+            survey: survey._prepare_user_input_predefined_questions().ids
+            for survey in self.trigger_id.survey_id
+            if survey.questions_selection == "all"
+        }
+        answers = (
+            self.env["survey.user_input"]
+            .with_context(tracking_disable=True)
+            .create([row._prepare_answer_vals(predefined) for row in self])
+        )
+        now = self.env.cr.now()
+        for row, answer in zip(self, answers, strict=True):
+            row.write(
+                {
+                    "state": "sent",
+                    "next_at": False,
+                    "error": False,
+                    "sent_at": now,
+                    "user_input_id": answer.id,
+                }
+            )
+        for (company, template), rows in self.grouped(
+            lambda row: (row.company_id, row.trigger_id.mail_template_id)
+        ).items():
+            template.with_company(company).send_mail_batch(
+                rows.ids,
+                email_values={"author_id": company.partner_id.id},
+                email_layout_xmlid="mail.mail_notification_light",
+            )
+        mail_queue = self.env.ref("mail.ir_cron_mail_scheduler_action", raise_if_not_found=False)
+        if mail_queue:
+            mail_queue._trigger()
+
+    def _prepare_answer_vals(self, predefined):
+        """Values of the row that will take the answer, as Surveys would make it.
+
+        :param dict predefined: survey -> ids of its questions, where they are the
+            same for everybody
+        """
+        self.ensure_one()
+        trigger, partner = self.trigger_id, self.partner_id
+        survey = trigger.survey_id
+        vals = {
+            "survey_id": survey.id,
+            "partner_id": partner.id,
+            "email": partner.email,
+            "nickname": partner.name,
+        }
+        if survey in predefined:
+            vals["predefined_question_ids"] = [fields.Command.set(predefined[survey])]
+        if trigger.valid_days:
+            vals["deadline"] = self.env.cr.now() + timedelta(days=trigger.valid_days)
+        if partner.lang and partner.lang in survey._get_supported_lang_codes():
+            vals["lang_id"] = self.env["res.lang"]._get_data(code=partner.lang).id
+        if survey.is_attempts_limited:
+            # counted for this invitation alone
+            vals["invite_token"] = self.env["survey.user_input"]._generate_invite_token()
+        return vals
+
+    def _survey_url(self):
+        """The customer's own link to the survey."""
+        self.ensure_one()
+        # sudo: the mail's template is rendered for whoever looks at it
+        answer = self.sudo().user_input_id
+        if not answer:
+            return self.get_base_url()
+        return answer.survey_id.get_base_url() + answer.get_start_url()
+
+    def _survey_deadline(self):
+        """Until when the link works, in the customer's words; empty: for good."""
+        self.ensure_one()
+        # sudo: as in `_survey_url`
+        deadline = self.sudo().user_input_id.deadline
+        return format_date(self.env, deadline) if deadline else ""
+
+    # ------------------------------------------------------------
+    # Answers
+    # ------------------------------------------------------------
+
+    @api.model
+    def _answers_arrived(self, answers):
+        """Customers have answered: note it, and leave the rest to the cron.
+
+        Runs in the customer's request. Whatever goes wrong with what we make of an
+        answer, the answer itself stays.
+        """
+        self.env.flush_all()
+        # sudo: the customer is nobody of ours
+        model = self.sudo()
+        try:
+            with self.env.cr.savepoint():
+                rows = model.search(
+                    [("user_input_id", "in", answers.ids), ("answered_at", "=", False)]
+                )
+                rows._note_answers()
+        except Exception as error:  # pylint: disable=broad-except
+            reraise_if_concurrent(error)
+            _logger.exception("The answers %s were not noted", answers.ids)
+            return
+        try:
+            with self.env.cr.savepoint():
+                rows._take_scores()
+        except Exception as error:  # pylint: disable=broad-except
+            reraise_if_concurrent(error)
+            _logger.exception("No scores yet from the answers %s", answers.ids)
+
+    def _note_answers(self):
+        now = self.env.cr.now()
+        if self:
+            self.write({"state": "answered", "answered_at": now, "next_at": now})
+            self._trigger_due()
+
+    @api.autovacuum
+    def _gc_unnoticed_answers(self):
+        """The net under :meth:`_answers_arrived`."""
+        self.search([("state", "=", "sent"), ("user_input_id.state", "=", "done")])._note_answers()
+
+    def _take_scores(self):
+        """Append the scores of these answers, each once."""
+        scores = self.env["care.survey.score"]
+        return scores._insert_new([vals for row in self for vals in row._prepare_scores_vals()])
+
+    def _prepare_scores_vals(self):
+        self.ensure_one()
+        lines = self.user_input_id.user_input_line_ids.filtered(
+            lambda line: not line.skipped
+        ).sorted(lambda line: (line.question_id.sequence, line.id))
+        comment = "\n".join(filter(None, [line._care_text() for line in lines]))
+        record = self._record()
+        vals_by_measure = {}
+        for line in lines:
+            question = line.question_id
+            measure = question.care_measure
+            # the question may have been changed since it was answered
+            if measure and line.answer_type == "scale" and measure not in vals_by_measure:
+                vals_by_measure[measure] = {
+                    "invitation_id": self.id,
+                    "measure": measure,
+                    "value": line.value_scale,
+                    "scale_min": question.scale_min,
+                    "scale_max": question.scale_max,
+                    "points": question._care_points(line.value_scale),
+                    "comment": comment,
+                    "day": fields.Datetime.context_timestamp(
+                        self.with_context(tz=self.company_id._care_tz()),
+                        self.answered_at,
+                    ).date(),
+                    "company_id": self.company_id.id,
+                    "partner_id": self.partner_id.id,
+                    "commercial_partner_id": self.partner_id.commercial_partner_id.id,
+                    "case_id": self.case_id.id,
+                    "journey_id": self.journey_id.id,
+                    "owner_id": record.owner_id.id,
+                    "team_id": record.team_id.id,
+                }
+        return list(vals_by_measure.values())
+
+    def _act_on_answers(self):
+        """What an answer asks for, in the cron: a bad one opens a case, once."""
+        if not self:
+            return
+        self._take_scores()
+        self.filtered(lambda row: row._is_bad())._open_recovery_cases()
+        self.write({"state": "done", "next_at": False, "error": False})
+
+    def _is_bad(self):
+        self.ensure_one()
+        trigger = self.trigger_id
+        return trigger.open_case and any(
+            score.value <= trigger.bad_score_max for score in self.score_ids
+        )
+
+    def _open_recovery_cases(self):
+        cases = self.env["care.case"]
+        have = cases.search([("survey_invitation_id", "in", self.ids)])
+        for company, rows in (self - have.survey_invitation_id).grouped("company_id").items():
+            # who reads the register reads it in the company's language
+            rows = rows.with_company(company).with_context(lang=company.partner_id.lang)
+            cases.with_env(rows.env).create([row._prepare_recovery_case_vals() for row in rows])
+
+    def _prepare_recovery_case_vals(self):
+        """A case that says what the customer answered, and about what."""
+        self.ensure_one()
+        trigger = self.trigger_id
+        category = trigger.case_category_id
+        record = self._record()
+        worst = min(self.score_ids, key=lambda score: score.value)
+        answer = self.user_input_id
+        said = [
+            f"{line.question_id.title}\n{line._care_quote()}"
+            for line in answer.user_input_line_ids.sorted(
+                lambda line: (line.question_id.sequence, line.id)
+            )
+            if not line.skipped
+        ]
+        return {
+            "name": self.env._(
+                "Survey answer: %(value)s of %(max)s (%(about)s)",
+                value=worst.value,
+                max=worst.scale_max,
+                about=self.case_id.number or record.name,
+            ),
+            "description": "\n\n".join(said) or worst.display_name,
+            "kind": "complaint",
+            "channel": "survey",
+            "category_id": category.id,
+            "severity": trigger.case_severity,
+            "team_id": category.team_id.id or record.team_id.id,
+            "company_id": self.company_id.id,
+            "partner_id": self.partner_id.id,
+            "order_id": record.order_id.id,
+            "product_id": self.case_id.product_id.id,
+            "journey_id": self.journey_id.id or self.case_id.journey_id.id,
+            "received_at": self.answered_at,
+            "survey_invitation_id": self.id,
+        }

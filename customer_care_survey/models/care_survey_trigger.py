@@ -1,0 +1,161 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from odoo.addons.customer_care.models.care_category import SEVERITIES
+
+
+class CareSurveyTrigger(models.Model):
+    """Which event asks which customers which survey, and what a bad answer does."""
+
+    _name = "care.survey.trigger"
+    _description = "Survey trigger"
+    _inherit = ["care.rule.mixin"]
+    _check_company_auto = True
+
+    event = fields.Selection(default="case_closed")
+    survey_id = fields.Many2one(
+        "survey.survey",
+        "Survey",
+        required=True,
+        ondelete="restrict",
+        index=True,
+        domain="[('users_login_required', '=', False)]",
+    )
+    measures = fields.Char(compute="_compute_measures", help="What the answers are counted as.")
+    delay_count = fields.Integer("Ask After", default=1)
+    delay_unit = fields.Selection(
+        [("hours", "Hours"), ("days", "Days")], default="days", required=True
+    )
+    valid_days = fields.Integer(
+        "Answer Within",
+        default=30,
+        help="Days after which the link no longer works; 0: it always does.",
+    )
+    mail_template_id = fields.Many2one(
+        "mail.template",
+        "Invitation Mail",
+        required=True,
+        ondelete="restrict",
+        domain="[('model', '=', 'care.survey.invitation')]",
+        default=lambda self: self.env.ref(
+            "customer_care_survey.mail_template_invitation", raise_if_not_found=False
+        ),
+    )
+    open_case = fields.Boolean(
+        "Open a Case for a Bad Answer",
+        default=True,
+        help="Somebody calls the customer: one case for each bad answer.",
+    )
+    bad_score_max = fields.Integer(
+        "Bad Up To",
+        default=6,
+        help="An answer of this many points or fewer is bad. For the question whether "
+        "they would recommend us, 0 to 6 are the detractors.",
+    )
+    case_category_id = fields.Many2one("care.category", "Category of the Case", check_company=True)
+    case_severity = fields.Selection(SEVERITIES, "Severity of the Case", default="2", required=True)
+    invitation_count = fields.Integer(compute="_compute_invitation_count")
+    answer_count = fields.Integer(compute="_compute_invitation_count")
+
+    _delay_check = models.Constraint(
+        "CHECK (delay_count >= 0 AND valid_days >= 0)",
+        "Delays cannot be negative.",
+    )
+
+    # ------------------------------------------------------------
+    # Fields
+    # ------------------------------------------------------------
+
+    @api.depends("survey_id")
+    def _compute_measures(self):
+        labels = dict(self._measure_selection())
+        for trigger in self:
+            # sudo: who sets up triggers need not be a user of Surveys; only which
+            # measures the survey takes is shown
+            questions = trigger.sudo().survey_id.question_ids
+            measures = [m for m in questions.mapped("care_measure") if m]
+            trigger.measures = ", ".join(labels[m] for m in dict.fromkeys(measures))
+
+    @api.model
+    def _measure_selection(self):
+        field = self.env["survey.question"]._fields["care_measure"]
+        return field._description_selection(self.env)
+
+    def _compute_invitation_count(self):
+        counts = {
+            trigger: (count, answered)
+            for trigger, count, answered in self.env["care.survey.invitation"]._read_group(
+                [("trigger_id", "in", self.ids), ("sent_at", "!=", False)],
+                ["trigger_id"],
+                ["__count", "answered_at:count"],
+            )
+        }
+        for trigger in self:
+            trigger.invitation_count, trigger.answer_count = counts.get(trigger, (0, 0))
+
+    @api.constrains("survey_id")
+    def _check_survey(self):
+        for trigger in self:
+            # sudo: as in `_compute_measures`
+            problem = trigger.sudo().survey_id._care_problem()
+            if problem:
+                raise ValidationError(problem)
+            if not trigger.measures:
+                raise ValidationError(
+                    self.env._(
+                        "No question of “%s” is measured. In Surveys, open a question "
+                        "with a scale and choose what its answers count as: "
+                        "recommendation (NPS), satisfaction (CSAT) or effort (CES).",
+                        trigger.sudo().survey_id.title,
+                    )
+                )
+
+    # ------------------------------------------------------------
+    # Buttons
+    # ------------------------------------------------------------
+
+    def action_open_invitations(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "customer_care_survey.care_survey_invitation_action"
+        )
+        action["domain"] = [("trigger_id", "=", self.id)]
+        return action
+
+    def action_open_survey(self):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "survey.survey",
+            "res_id": self.survey_id.id,
+            "views": [(False, "form")],
+        }
+
+    # ------------------------------------------------------------
+    # Planning
+    # ------------------------------------------------------------
+
+    def _apply(self, records, event):
+        """Plan one invitation a record and cycle; whether to send it is decided then."""
+        self.ensure_one()
+        if not records:
+            return self.env["care.survey.invitation"]
+        next_at = self.env.cr.now() + timedelta(**{self.delay_unit: self.delay_count})
+        return self.env["care.survey.invitation"]._plan(
+            [
+                {
+                    "state": "planned",
+                    "attempts": 0,
+                    "trigger_id": self.id,
+                    record._care_link: record.id,
+                    "occurrence": record.cycle,
+                    "company_id": record.company_id.id,
+                    "partner_id": record._care_partner().id,
+                    "planned_for": next_at,
+                    "next_at": next_at,
+                }
+                for record in records
+            ]
+        )

@@ -1,0 +1,12 @@
+from odoo import fields, models
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    # nullable, as all columns of ours on a core table
+    care_survey_gap_days = fields.Integer(
+        "Quiet Days Between Surveys",
+        default=7,
+        help="Nobody is sent another survey of any kind within so many days; 0: no limit.",
+    )

@@ -1,0 +1,7 @@
+from odoo import fields, models
+
+
+class ResConfigSettings(models.TransientModel):
+    _inherit = "res.config.settings"
+
+    care_survey_gap_days = fields.Integer(related="company_id.care_survey_gap_days", readonly=False)

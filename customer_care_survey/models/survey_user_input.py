@@ -1,0 +1,37 @@
+from odoo import models
+
+
+class SurveyUserInput(models.Model):
+    _inherit = "survey.user_input"
+
+    def _mark_done(self):
+        result = super()._mark_done()
+        self.env["care.survey.invitation"]._answers_arrived(self)
+        return result
+
+    def _get_line_answer_values(self, question, answer, answer_type):
+        # Surveys takes a number 0 for "skipped", though not the text "0"
+        if answer_type == "scale" and answer == 0 and not isinstance(answer, bool):
+            answer = "0"
+        return super()._get_line_answer_values(question, answer, answer_type)
+
+
+class SurveyUserInputLine(models.Model):
+    _inherit = "survey.user_input.line"
+
+    def _care_text(self):
+        """What was written in free words; empty for anything else."""
+        self.ensure_one()
+        if self.answer_type == "text_box":
+            return (self.value_text_box or "").strip()
+        if self.answer_type == "char_box":
+            return (self.value_char_box or "").strip()
+        return ""
+
+    def _care_quote(self):
+        """The answer as a person would quote it."""
+        self.ensure_one()
+        if self.answer_type == "scale":
+            return f"{self.value_scale} / {self.question_id.scale_max}"
+        text = self._care_text()
+        return f"“{text}”" if text else self.display_name
