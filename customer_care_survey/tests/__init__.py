@@ -1,0 +1,3 @@
+from . import test_answer
+from . import test_invitation
+from . import test_security

@@ -1,0 +1,100 @@
+from odoo import Command
+
+from odoo.addons.customer_care.tests.common import CareCase
+
+
+class CareSurveyCase(CareCase):
+    """One trigger: closed cases are asked about at once, 0 to 6 of 10 is bad."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company.care_survey_gap_days = 0
+        cls.company.partner_id.email = "care@hearth.example.com"
+        cls.env["care.survey.trigger"].search([]).active = False
+        cls.survey = cls.env["survey.survey"].create(
+            {
+                "title": "How was it?",
+                "survey_type": "survey",
+                "access_mode": "token",
+                "questions_layout": "one_page",
+                "question_and_page_ids": [
+                    Command.create(
+                        {
+                            "title": "Would you recommend us?",
+                            "sequence": 1,
+                            "question_type": "scale",
+                            "care_measure": "nps",
+                        }
+                    ),
+                    Command.create(
+                        {
+                            "title": "What should we do better?",
+                            "sequence": 2,
+                            "question_type": "text_box",
+                        }
+                    ),
+                ],
+            }
+        )
+        cls.nps, cls.why = cls.survey.question_ids
+        cls.trigger = cls._trigger()
+
+    @classmethod
+    def _trigger(cls, **vals):
+        return cls.env["care.survey.trigger"].create(
+            {
+                "name": "After a case",
+                "event": "case_closed",
+                "filter_domain": "[('channel', '!=', 'survey')]",
+                "company_id": cls.company.id,
+                "survey_id": cls.survey.id,
+                "delay_count": 0,
+                **vals,
+            }
+        )
+
+    @classmethod
+    def _close(cls, cases):
+        for case in cases:
+            case.resolution = case.resolution or "A new heating element."
+        cases._enter_category("resolved")
+        cases._enter_category("closed")
+
+    @classmethod
+    def _closed(cls, **vals):
+        case = cls._case(**vals)
+        cls._close(case)
+        return case
+
+    def _invitations(self, records):
+        return self.env["care.survey.invitation"].search(
+            [(records._care_link, "in", records.ids)], order="id"
+        )
+
+    def _run_invitations(self, days=0):
+        self._run("care.survey.invitation", days)
+        self.env.invalidate_all()
+
+    def _sent(self, **vals):
+        """An invitation that is sent."""
+        invitation = self._invitations(self._closed(**vals))
+        self._run_invitations()
+        self.assertEqual(invitation.state, "sent")
+        return invitation
+
+    def _answer(self, invitation, value, text=""):
+        """The customer answers, through the same methods as the page."""
+        answer = invitation.user_input_id
+        answer._mark_in_progress()
+        answer._save_lines(self.nps, str(value))
+        answer._save_lines(self.why, text)
+        answer._mark_done()
+
+    def _recovery_cases(self, partner=None):
+        return self.env["care.case"].search(
+            [
+                ("channel", "=", "survey"),
+                ("partner_id", "=", (partner or self.customer).id),
+            ]
+        )
