@@ -324,7 +324,11 @@ class CareCase(models.Model):
         self._enter_stage(stage)
 
     def _default_team(self):
-        return self.category_id.team_id
+        team = self.category_id.team_id
+        if not team and not self.owner_id:
+            # what nobody's category claims goes to the company's first team
+            team = team.search([("company_id", "=", self.company_id.id)], limit=1)
+        return team
 
     def _check_stage(self, stage):
         if (
