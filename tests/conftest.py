@@ -39,7 +39,7 @@ care = load_care()
 
 
 def pytest_configure(config):
-    if not os.environ.get("CARE_TEST_TEMPLATE"):
+    if not os.environ.get("CARE_TEST"):
         raise pytest.UsageError(
             "Run these by ./care test tests/… (it makes the databases they need)."
         )
@@ -54,7 +54,7 @@ class Environment:
         self.care = care
         self.python = place.python
         self.env = place.env
-        self.template = os.environ["CARE_TEST_TEMPLATE"]
+        self.template = os.environ["CARE_TEST_TEMPLATE"]  # made by ./care test
         self.log = place.log
 
     def sql(self, database, statement):
