@@ -1,3 +1,4 @@
+from . import care_guard
 from . import care_due_mixin
 from . import care_rule_mixin
 from . import care_owned_mixin
@@ -14,6 +15,7 @@ from . import mail_activity_plan
 from . import care_outcome
 from . import care_followup
 from . import mail_activity
+from . import mail_message
 from . import care_category
 from . import care_case
 from . import care_notice

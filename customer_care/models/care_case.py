@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
 from .care_category import KINDS, SEVERITIES
+from .care_guard import take_from_person
 
 #: Fields that a customer may read of their own case; the rest is for staff.
 STAFF = "base.group_user"
@@ -103,7 +104,10 @@ class CareCase(models.Model):
         help="When the customer told us; not when we wrote it down.",
     )
     resolution = fields.Text(
-        "What Was Done", copy=False, help="Told to the customer when the case is solved."
+        "What Was Done",
+        copy=False,
+        groups=STAFF,
+        help="Told to the customer when the case is solved.",
     )
     cancel_reason = fields.Char(copy=False, groups=STAFF)
     resolved_at = fields.Datetime(readonly=True, copy=False)
@@ -114,12 +118,20 @@ class CareCase(models.Model):
     customer_answer_at = fields.Datetime(readonly=True, copy=False)
     color = fields.Integer(groups=STAFF)
 
-    # staff's side of the owned mixin
+    # staff's side of the mixins
+    email_cc = fields.Char(groups=STAFF)
+    # a search through these would tell of internal notes
+    message_ids = fields.One2many(groups=STAFF)
+    website_message_ids = fields.One2many(groups=STAFF)
+    activity_type_icon = fields.Char(groups=STAFF)
+    activity_exception_decoration = fields.Selection(groups=STAFF)
+    activity_exception_icon = fields.Char(groups=STAFF)
     owner_id = fields.Many2one(groups=STAFF)
     owner_since = fields.Datetime(groups=STAFF)
     first_owner_id = fields.Many2one(groups=STAFF)
     team_id = fields.Many2one(groups=STAFF)
-    curator_id = fields.Many2one(groups=STAFF)
+    # not by superuser: a search would tell a customer who it is
+    curator_id = fields.Many2one(groups=STAFF, related_sudo=False)
     cycle = fields.Integer(groups=STAFF)
     stage_id = fields.Many2one(domain="[('res_model', '=', 'care.case')]")
 
@@ -170,13 +182,14 @@ class CareCase(models.Model):
         for vals in vals_list:
             self._check_engine_fields(vals)
         if not self.env.su:
+            self, vals_list, commands = take_from_person(  # noqa: PLW0642
+                self, vals_list, self._care_engine_fields
+            )
             stages = self.env["care.stage"].browse(
                 {vals["stage_id"] for vals in vals_list if vals.get("stage_id")}
             )
             if any(stage.category not in ("open", "waiting") for stage in stages):
-                raise UserError(
-                    self.env._("A new case starts in a stage in which it is open.")
-                )
+                raise UserError(self.env._("A new case starts in a stage in which it is open."))
         self._complete_vals(vals_list)
         # sudo: number, owner and first stage are written by the engine, whoever
         # reports; the person's own rights are checked right below
@@ -184,8 +197,18 @@ class CareCase(models.Model):
         if not self.env.su:
             cases = cases.sudo(False)
             cases.check_access("create")
+            cases._check_given_owners(vals_list)
         cases._after_create()
+        if not self.env.su:
+            for case, rest in zip(cases, commands, strict=True):
+                if rest:
+                    case.write(rest)
         return cases
+
+    def _check_given_owners(self, vals_list):
+        for case, vals in zip(self, vals_list, strict=True):
+            if vals.get("owner_id"):
+                case._check_may_own(case.owner_id)
 
     def _complete_vals(self, vals_list):
         """Number, customer, order, journey and category's defaults of new cases."""
@@ -442,6 +465,17 @@ class CareCase(models.Model):
         """What the acknowledgement promises, a line each; addons that promise add."""
         self.ensure_one()
         return []
+
+    def message_post(self, **kwargs):
+        if not self.env.su and self.env.user.share:
+            # a customer writes in their own name, and to nobody else; what the portal's
+            # chatter posts is checked by Odoo and comes as superuser
+            kwargs = {
+                "body": kwargs.get("body", ""),
+                "message_type": "comment",
+                "subtype_xmlid": "mail.mt_comment",
+            }
+        return super().message_post(**kwargs)
 
     def _mail_get_partner_fields(self, introspect_fields=False):
         return ["partner_id"]

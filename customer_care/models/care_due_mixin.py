@@ -9,6 +9,9 @@ from odoo.tools import SQL, split_every
 
 _logger = logging.getLogger(__name__)
 
+#: Says in a context that the engine itself writes. Compared by identity: no remote call can
+#: put this object in a context.
+ENGINE = object()
 #: Rows in one INSERT: PostgreSQL and psycopg2 stay comfortable up to here.
 INSERT_CHUNK = 1000
 

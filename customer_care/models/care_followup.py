@@ -5,6 +5,9 @@ import pytz
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from .care_due_mixin import ENGINE
+from .care_guard import take_from_person
+
 
 class CareFollowup(models.Model):
     """A planned contact with a customer. The activity is its face, not its record:
@@ -166,6 +169,10 @@ class CareFollowup(models.Model):
     def create(self, vals_list):
         if self.env.su:
             return super().create(vals_list)
+        theirs = self._manual_fields | self._due_user_fields
+        self, vals_list, _commands = take_from_person(  # noqa: PLW0642
+            self, vals_list, set(self._fields) - theirs
+        )
         prepared = []
         for vals in vals_list:
             self._check_engine_fields(
@@ -213,7 +220,7 @@ class CareFollowup(models.Model):
                 for row in self:
                     row._record()._check_may_own(user)
         result = super().write(vals)
-        if not self.env.context.get("care_from_activity"):
+        if self.env.context.get("care_from_activity") is not ENGINE:
             self._push_to_activity(vals)
         return result
 
@@ -243,7 +250,7 @@ class CareFollowup(models.Model):
         self._finish()
         if activity:
             # sudo: the follow-up is this person's; its activity may be another's
-            activity.sudo().with_context(care_from_followup=True)._action_done(
+            activity.sudo().with_context(care_from_followup=ENGINE)._action_done(
                 feedback=self.env._(
                     "%(outcome)s. %(feedback)s",
                     outcome=self.outcome_id.name,
@@ -459,7 +466,7 @@ class CareFollowup(models.Model):
         rows = self._cancel_due({"cancel_reason": reason})
         activities = rows.activity_id
         if activities:
-            activities.with_context(care_from_followup=True).unlink()
+            activities.with_context(care_from_followup=ENGINE).unlink()
         return rows
 
     @api.model
@@ -492,7 +499,7 @@ class CareFollowup(models.Model):
             record = row._record()
             user = record._present(row.user_id, record.team_id)
             if user != row.user_id:
-                row.with_context(care_from_activity=True).user_id = user
+                row.with_context(care_from_activity=ENGINE).user_id = user
             vals_list.append(
                 {
                     "res_model_id": self.env["ir.model"]._get_id(record._name),
@@ -511,7 +518,7 @@ class CareFollowup(models.Model):
             .create(vals_list)
         )
         for row, activity in zip(rows, activities, strict=True):
-            row.with_context(care_from_activity=True).write(
+            row.with_context(care_from_activity=ENGINE).write(
                 {"state": "open", "next_at": False, "activity_id": activity.id}
             )
         return rows
@@ -532,7 +539,7 @@ class CareFollowup(models.Model):
         # sudo: who may change the follow-up may change its face
         rows = self.sudo()
         rows.activity_id.with_context(
-            care_from_followup=True, mail_activity_quick_update=True
+            care_from_followup=ENGINE, mail_activity_quick_update=True
         ).write(changes)
         waiting = rows.filtered(lambda row: row.state == "planned" and row.next_at)
         for row in waiting:
@@ -542,7 +549,7 @@ class CareFollowup(models.Model):
     @api.model
     def _from_activities(self, activities):
         """Open follow-ups whose face is among ``activities``."""
-        if self.env.context.get("care_from_followup"):
+        if self.env.context.get("care_from_followup") is ENGINE:
             return self.browse()
         ours = activities.filtered(
             lambda activity: activity.res_model in ("care.journey", "care.case")

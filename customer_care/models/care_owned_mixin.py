@@ -3,6 +3,7 @@ from collections import defaultdict
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
+from .care_guard import check_targets
 from .care_stage import CATEGORIES, OVER
 
 #: Compared by identity: no remote call can put this object in a context.
@@ -79,14 +80,13 @@ class CareOwnedMixin(models.AbstractModel):
     @api.model
     def _group_expand_stage_id(self, stages, domain):
         """Show empty columns too: all stages of the journey types on the screen."""
-        found = self.env["care.stage"]._search(
-            [("res_model", "=", self._name), *self._stage_domain(stages)]
+        types = stages.type_id or self.env["care.journey.type"].search([], limit=1)
+        return self.env["care.stage"].search(
+            [
+                ("res_model", "=", self._name),
+                ("type_id", "in", [False, *types.ids]),
+            ]
         )
-        return self.env["care.stage"].browse(found)
-
-    @api.model
-    def _stage_domain(self, stages):
-        return [("type_id", "in", [False, *stages.type_id.ids])]
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -98,6 +98,9 @@ class CareOwnedMixin(models.AbstractModel):
         if self.env.context.get("care_entering") is ENTERING:
             return super().write(vals)
         self._check_engine_fields(vals)
+        if not self.env.su:
+            check_targets(self, [vals])
+            self._check_stays(vals)
         gestures = {k: vals[k] for k in ("stage_id", "owner_id") if k in vals}
         if not gestures:
             return super().write(vals)
@@ -124,6 +127,17 @@ class CareOwnedMixin(models.AbstractModel):
                     fields=", ".join(sorted(forged)),
                     model=self._description,
                 )
+            )
+
+    def _check_stays(self, vals):
+        """Refuse to move a record to another company: its number, its owner and what it
+        planned are of this one.
+        """
+        if "company_id" in vals and any(
+            record.company_id.id != vals["company_id"] for record in self
+        ):
+            raise UserError(
+                self.env._("A record stays in its company. Open a new one in the other company.")
             )
 
     # ------------------------------------------------------------

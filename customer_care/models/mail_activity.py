@@ -1,5 +1,7 @@
 from odoo import models
 
+from .care_due_mixin import ENGINE
+
 
 class MailActivity(models.Model):
     """Activities made for follow-ups: what happens to the face happens to the record."""
@@ -15,7 +17,7 @@ class MailActivity(models.Model):
         result = super().write(vals)
         if changes and changes.get("user_id", True):
             self.env["care.followup"]._from_activities(self).with_context(
-                care_from_activity=True
+                care_from_activity=ENGINE
             ).write(changes)
         return result
 

@@ -1,0 +1,54 @@
+"""What a person gives for a record that the engine then creates as superuser.
+
+As superuser neither the rights to a field nor those to the records pointed at are asked for,
+commands would reach whatever record they name, and a default in the context would pass for a
+value of the engine.
+"""
+
+from collections import defaultdict
+
+
+def check_targets(model, vals_list):
+    """Refuse values that point to a record which the person may not read.
+
+    Its name would come along, and with related fields its mail and phone.
+    """
+    targets = defaultdict(set)
+    for vals in vals_list:
+        for name, value in vals.items():
+            field = model._fields.get(name)
+            if field is not None and field.type == "many2one" and value:
+                targets[field.comodel_name].add(value)
+    for comodel, ids in targets.items():
+        model.env[comodel].browse(ids).check_access("read")
+
+
+def take_from_person(model, vals_list, engine_fields):
+    """Separate what a person gives into what the engine may take over and the rest.
+
+    :param engine_fields: names of fields that only the engine fills
+    :return: the model without defaults in its context; the values to create with; for each
+        record the commands on other records, for a write with the person's own rights
+    """
+    defaults, context = {}, {}
+    for key, value in model.env.context.items():
+        name = key.removeprefix("default_")
+        if name == key:
+            context[key] = value
+        elif name in model._fields and name not in engine_fields:
+            defaults[name] = value
+    taken, commands = [], []
+    for vals in vals_list:
+        vals = {**defaults, **vals}
+        rest = {}
+        for name in list(vals):
+            field = model._fields.get(name)
+            if field is None:
+                continue
+            model._check_field_access(field, "write")
+            if field.type in ("one2many", "many2many"):
+                rest[name] = vals.pop(name)
+        taken.append(vals)
+        commands.append(rest)
+    check_targets(model, taken)
+    return model.with_context(context), taken, commands
