@@ -7,6 +7,8 @@ from odoo.tools import format_date
 from odoo.addons.customer_care.models.care_due_mixin import reraise_if_concurrent
 from odoo.addons.customer_care.models.care_stage import OVER
 
+from .ir_qweb import CompiledBodies
+
 _logger = logging.getLogger(__name__)
 
 
@@ -18,7 +20,7 @@ class CareSurveyInvitation(models.Model):
     """
 
     _name = "care.survey.invitation"
-    _description = "Survey invitation"
+    _description = "Survey"
     _inherit = ["care.due.mixin"]
     _order = "id desc"
     _due_cron = "customer_care_survey.ir_cron_invitations"
@@ -28,7 +30,7 @@ class CareSurveyInvitation(models.Model):
             ("planned",),
             ("sent", "Sent"),
             ("answered", "Answered"),
-            ("done", "Answered and Handled"),
+            ("done", "Handled"),
             ("skipped", "Not Sent"),
             ("cancelled",),
         ],
@@ -65,13 +67,13 @@ class CareSurveyInvitation(models.Model):
     answered_at = fields.Datetime("Answered At", readonly=True, copy=False)
     skip_reason = fields.Selection(
         [
-            ("record_over", "The case or journey was reopened or cancelled"),
-            ("trigger_off", "The trigger was switched off"),
-            ("survey_closed", "The survey cannot be answered"),
-            ("no_survey", "The customer does not want surveys"),
-            ("no_email", "The customer has no valid e-mail address"),
-            ("open_complaint", "The customer has an open complaint"),
-            ("quiet", "The customer was asked only recently"),
+            ("record_over", "Reopened or cancelled"),
+            ("trigger_off", "Trigger switched off"),
+            ("survey_closed", "Survey cannot be answered"),
+            ("no_survey", "Wants no surveys"),
+            ("no_email", "No valid e-mail address"),
+            ("open_complaint", "Open complaint"),
+            ("quiet", "Asked only recently"),
         ],
         "Why It Was Not Sent",
         readonly=True,
@@ -117,11 +119,13 @@ class CareSurveyInvitation(models.Model):
     # Fields
     # ------------------------------------------------------------
 
-    @api.depends("partner_id", "trigger_id")
+    @api.depends("subject")
     def _compute_display_name(self):
+        # also the title that the mail's layout shows to the customer
         for row in self:
-            row.display_name = ": ".join(filter(None, (row.trigger_id.name, row.partner_id.name)))
+            row.display_name = row.subject
 
+    @api.depends("case_id", "journey_id")
     def _compute_subject(self):
         for row in self:
             # sudo: number or order of what the customer is asked about, nothing more
@@ -378,11 +382,16 @@ class CareSurveyInvitation(models.Model):
         for (company, template), rows in self.grouped(
             lambda row: (row.company_id, row.trigger_id.mail_template_id)
         ).items():
-            template.with_company(company).send_mail_batch(
+            sender = template.with_company(company).with_context(
+                care_compiled_bodies=CompiledBodies()
+            )
+            mails = sender.send_mail_batch(
                 rows.ids,
                 email_values={"author_id": company.partner_id.id},
                 email_layout_xmlid="mail.mail_notification_light",
             )
+            # the link is the customer's alone: staff may read the message, not the mail
+            mails.mail_message_id.body = False
         mail_queue = self.env.ref("mail.ir_cron_mail_scheduler_action", raise_if_not_found=False)
         if mail_queue:
             mail_queue._trigger()

@@ -141,6 +141,7 @@ class TestInvitation(CareSurveyCase):
         self.assertEqual(mail.state, "outgoing")
         answer = invitation.user_input_id
         self.assertIn(answer.get_start_url(), mail.body_html)
+        self.assertNotIn(answer.access_token, mail.mail_message_id.body or "")
         self.assertIn("Hearth and Home", mail.body_html)
         self.assertIn("Hearth and Home", mail.email_from)
         self.assertEqual(answer.partner_id, self.customer)
