@@ -36,6 +36,7 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=care.tied_to_parent,
             text=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
