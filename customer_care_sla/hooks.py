@@ -1,0 +1,16 @@
+def post_init_hook(env):
+    """Open cases get their promises too, counted from now: see ``_start_live``."""
+    env["care.sla.clock"]._start_live()
+
+
+def uninstall_hook(env):
+    """Take away the activities that this addon made: their types go with it."""
+    types = env["mail.activity.type"].browse()
+    for name in ("at_risk", "broken"):
+        types |= (
+            env.ref(f"customer_care_sla.mail_activity_type_{name}", raise_if_not_found=False)
+            or types.browse()
+        )
+    env["mail.activity"].with_context(active_test=False).search(
+        [("activity_type_id", "in", types.ids)]
+    ).unlink()

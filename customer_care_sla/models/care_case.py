@@ -1,0 +1,163 @@
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools import format_datetime
+
+#: Messages that no person wrote.
+AUTOMATIC = ("auto_comment", "notification", "out_of_office", "user_notification")
+
+
+class CareCase(models.Model):
+    _inherit = "care.case"
+
+    clock_ids = fields.One2many(
+        "care.sla.clock", "case_id", "Promises", readonly=True, groups="base.group_user"
+    )
+    promise_due_at = fields.Datetime(
+        "Next Due", compute="_compute_promise", groups="base.group_user"
+    )
+    promise_status = fields.Selection(
+        [
+            ("failed", "Cannot be planned"),
+            ("late", "Late"),
+            ("risk", "At risk"),
+            ("running", "Running"),
+            ("paused", "Paused"),
+        ],
+        "Promise",
+        compute="_compute_promise",
+        groups="base.group_user",
+    )
+    promise_label = fields.Char("Promised", compute="_compute_promise", groups="base.group_user")
+    promise_late = fields.Boolean(
+        "Late Promise",
+        compute="_compute_promise",
+        search="_search_promise_late",
+        groups="base.group_user",
+    )
+
+    # ------------------------------------------------------------
+    # Fields
+    # ------------------------------------------------------------
+
+    @api.depends("clock_ids.state", "clock_ids.due_at", "clock_ids.breached_at")
+    @api.depends_context("tz", "lang")
+    def _compute_promise(self):
+        """The promise to look at first: what cannot be planned, what is late, what is due
+        next. One query for the page.
+        """
+        # sudo: whoever sees the case may know what was promised for it
+        clocks = self.env["care.sla.clock"].sudo()
+        live = clocks.search_fetch(
+            [("case_id", "in", self.ids), ("state", "in", clocks._live_states)],
+            ["case_id", "state", "measure", "due_at", "breached_at", "levels_passed"],
+            order="due_at, id",
+        )
+        by_case = live.grouped(lambda clock: clock.case_id.id)
+        order = [value for value, _label in self._fields["promise_status"].selection]
+        for case in self:
+            mine = by_case.get(case.id, clocks)
+            first = mine.sorted(lambda clock: order.index(clock.status))[:1]
+            case.promise_status = first.status
+            case.promise_due_at = first.due_at
+            case.promise_late = any(clock.is_late for clock in mine)
+            case.promise_label = self._promise_label(first) if first else False
+
+    def _promise_label(self, clock):
+        """A few words for lists and cards."""
+        measure = dict(clock._fields["measure"]._description_selection(self.env))[clock.measure]
+        if clock.due_at:
+            moment = format_datetime(self.env, clock.due_at, dt_format="EEE d MMM, HH:mm")
+            return self.env._("%(promise)s: %(due)s", promise=measure, due=moment)
+        if clock.state == "paused":
+            return self.env._("%(promise)s: paused", promise=measure)
+        return self.env._("%(promise)s: cannot be planned", promise=measure)
+
+    @api.model
+    def _search_promise_late(self, operator, value):
+        if operator != "in" or set(value) not in ({True}, {False}):
+            return NotImplemented
+        # sudo: read from two small indexes, then narrowed to what the user may see
+        clocks = self.env["care.sla.clock"].sudo()
+        late = clocks._search(clocks._late_domain())
+        return [("id", "in" if True in value else "not in", late.subselect("case_id"))]
+
+    # ------------------------------------------------------------
+    # What an answer is
+    # ------------------------------------------------------------
+
+    @api.model
+    def _care_reply_domain(self):
+        """Messages in which one of us answers the customer: public, written by a person,
+        judged by the author (who may have answered from their own mail client).
+        """
+        staff = [("user_ids", "any", [("share", "=", False), ("active", "=", True)])]
+        return (
+            Domain("is_internal", "=", False)
+            & Domain("message_type", "not in", AUTOMATIC)
+            & Domain("subtype_id", "any", [("internal", "=", False)])
+            & Domain("author_id", "any", staff)
+        )
+
+    def _care_answered(self):
+        """The ones among these cases that somebody of ours has answered."""
+        called = Domain("mail_activity_type_id.category", "=", "phonecall")
+        # sudo: whether there was an answer, whoever may read it
+        messages = (
+            self.env["mail.message"]
+            .sudo()
+            ._read_group(
+                Domain("model", "=", self._name)
+                & Domain("res_id", "in", self.ids)
+                & (self._care_reply_domain() | called),
+                ["res_id"],
+            )
+        )
+        return self.browse(res_id for (res_id,) in messages)
+
+    def message_new(self, msg_dict, custom_values=None):
+        # the message that opens a case answers nothing, whoever wrote it
+        return super().message_new(msg_dict, custom_values).with_context(care_opening=True)
+
+    def _message_post_after_hook(self, message, msg_values):
+        result = super()._message_post_after_hook(message, msg_values)
+        # sudo: the author's users are looked at, whoever posts
+        message = message.sudo()
+        if (
+            not self.env.context.get("care_opening")
+            and message.author_id not in self.partner_id | self.commercial_partner_id
+            and message.filtered_domain(self._care_reply_domain())
+        ):
+            self.env["care.sla.clock"]._answered(self, message.author_id.main_user_id)
+        return result
+
+    def _message_mail_after_hook(self, mails):
+        """The same for mails that people send to many customers at once."""
+        result = super()._message_mail_after_hook(mails)
+        user = self.env.user
+        if not user.share and user.active:
+            written = mails.filtered(
+                lambda mail: (
+                    mail.model == self._name
+                    and mail.author_id == user.partner_id
+                    and not mail.is_internal
+                    and mail.message_type not in AUTOMATIC
+                )
+            )
+            if written:
+                self.env["care.sla.clock"]._answered(self.browse(written.mapped("res_id")), user)
+        return result
+
+    # ------------------------------------------------------------
+    # Mail
+    # ------------------------------------------------------------
+
+    def _care_promise_lines(self):
+        lines = super()._care_promise_lines()
+        # sudo: the customer is told what was promised to them
+        clocks = self.sudo().clock_ids.filtered(
+            lambda clock: clock.state == "running" and clock.measure != "acknowledgement"
+        )
+        partner = self.sudo().partner_id
+        lang = partner.lang or self.env.lang
+        tz = partner.tz or self.company_id._care_tz()
+        return lines + [clock._promise_line(lang, tz) for clock in clocks.sorted("due_at")]

@@ -1,0 +1,810 @@
+import logging
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
+from odoo.tools import format_datetime, split_every
+
+from odoo.addons.customer_care.tools.worktime import WorkTimeError
+
+from .care_sla_policy import MEASURES
+from .care_sla_target import KINDS
+
+_logger = logging.getLogger(__name__)
+
+#: A clock starts when the customer told us, if that is no longer ago than this. The
+#: working hours of the present month are known that far back.
+START_WITHIN = timedelta(days=28)
+#: Measures that an answer of ours ends; time in which we wait never stops them.
+RESPONSES = ("acknowledgement", "first_response")
+#: Measures that stand still while we wait for the customer.
+PAUSING = ("resolution",)
+#: Records in one transaction's worth of planning when the addon is installed.
+LIVE_BATCH = 1000
+
+
+class CareSlaClock(models.Model):
+    """One promise running on one record.
+
+    The link to the working time *is* the snapshot: whatever happens to the calendar, what
+    was promised stays. Whether a clock is late follows from ``due_at`` and the present
+    moment, so it is right when no cron runs; ``breached_at`` keeps it for ever.
+
+    Moments are whole seconds. A promise kept in its very last second is kept.
+    """
+
+    _name = "care.sla.clock"
+    _description = "Promise"
+    _inherit = ["care.due.mixin"]
+    _order = "due_at, id"
+    _due_cron = "customer_care_sla.ir_cron_clocks"
+    _due_batch = 200
+
+    #: States in which the promise is still open.
+    _live_states = ("running", "paused", "planned", "failed")
+    #: States of a clock that could not be planned yet.
+    _waiting_states = ("planned", "failed")
+
+    # A method: these are all the states there are, nothing adds to them.
+    state = fields.Selection(selection="_selection_state", default="planned", index=False)
+    case_id = fields.Many2one("care.case", "Case", readonly=True, ondelete="cascade")
+    journey_id = fields.Many2one("care.journey", "Journey", readonly=True, ondelete="cascade")
+    company_id = fields.Many2one(
+        "res.company", required=True, readonly=True, index=True, ondelete="cascade"
+    )
+    measure = fields.Selection(MEASURES, "Promise", required=True, readonly=True)
+    cycle = fields.Integer(default=1, required=True, readonly=True)
+    policy_id = fields.Many2one(
+        "care.sla.policy",
+        "Policy",
+        readonly=True,
+        ondelete="restrict",
+        index="btree_not_null",
+    )
+    target_id = fields.Many2one(
+        "care.sla.target",
+        "Line of the Policy",
+        readonly=True,
+        ondelete="set null",
+        index="btree_not_null",
+    )
+    why = fields.Json("Policies Looked At", readonly=True)
+
+    # what was promised
+    spec_kind = fields.Selection(KINDS, "Unit", readonly=True)
+    spec_amount = fields.Float("Within", readonly=True)
+    seconds = fields.Integer("Working Seconds", readonly=True)
+    worktime_id = fields.Many2one(
+        "care.worktime",
+        "Frozen Working Hours",
+        readonly=True,
+        ondelete="restrict",
+        index="btree_not_null",
+    )
+    levels = fields.Json(
+        readonly=True, help="Working seconds left, the level and who is told, for each level."
+    )
+    levels_passed = fields.Integer(readonly=True)
+
+    # how it runs
+    started_at = fields.Datetime(required=True, readonly=True)
+    due_at = fields.Datetime("Due", readonly=True, help="Empty while the clock is paused.")
+    first_due_at = fields.Datetime("First Due", readonly=True)
+    breached_at = fields.Datetime(
+        "Broken", readonly=True, help="When it was due, once that has passed unkept."
+    )
+    paused_at = fields.Datetime(readonly=True)
+    held_due_at = fields.Datetime(
+        "Due Before the Pause", readonly=True, help="Moves on by the pause when it ends."
+    )
+    remaining = fields.Integer("Seconds Left at the Pause", readonly=True)
+    paused_seconds = fields.Integer("Paused", readonly=True)
+    solved_seconds = fields.Integer(
+        readonly=True, help="Between resolved and reopened: neither elapsed nor paused."
+    )
+    stopped_at = fields.Datetime("Ended", readonly=True)
+    elapsed_seconds = fields.Integer(
+        "Elapsed", readonly=True, help="Working seconds from start to end, without pauses."
+    )
+    met_by_id = fields.Many2one(
+        "res.users", "Met By", readonly=True, ondelete="set null", index="btree_not_null"
+    )
+
+    alert_ids = fields.One2many("care.sla.alert", "clock_id", "Alerts", readonly=True)
+    partner_id = fields.Many2one(related="case_id.partner_id", string="Customer")
+    owner_id = fields.Many2one(related="case_id.owner_id", string="Owner")
+    team_id = fields.Many2one(related="case_id.team_id", string="Team")
+    severity = fields.Selection(related="case_id.severity")
+
+    is_late = fields.Boolean("Late", compute="_compute_is_late", search="_search_is_late")
+    status = fields.Selection(
+        [
+            ("failed", "Cannot be planned"),
+            ("late", "Late"),
+            ("risk", "At risk"),
+            ("running", "Running"),
+            ("paused", "Paused"),
+            ("met_late", "Met late"),
+            ("met", "Met"),
+            ("cancelled", "Cancelled"),
+        ],
+        compute="_compute_is_late",
+    )
+    time_left = fields.Char("Working Time Left", compute="_compute_time_left")
+    promised = fields.Char("Promised Time", compute="_compute_promised")
+    reason = fields.Text("Why This Promise", compute="_compute_reason")
+
+    _one_record = models.Constraint(
+        "CHECK (num_nonnulls(journey_id, case_id) = 1)",
+        "A promise belongs to one journey or one case.",
+    )
+    _due_check = models.Constraint(
+        "CHECK ((state <> 'running' OR (due_at IS NOT NULL AND worktime_id IS NOT NULL))"
+        " AND ((state = 'paused') = (paused_at IS NOT NULL))"
+        " AND (state <> 'paused' OR (due_at IS NULL AND held_due_at IS NOT NULL)))",
+        "A running clock is due, a paused one is not.",
+    )
+    # These find the clocks of a record, too.
+    _case_uniq = models.UniqueIndex("(case_id, measure, cycle) WHERE case_id IS NOT NULL")
+    _journey_uniq = models.UniqueIndex("(journey_id, measure, cycle) WHERE journey_id IS NOT NULL")
+    _running_idx = models.Index("(due_at, id) WHERE state = 'running'")
+    _broken_idx = models.Index(
+        "(breached_at, id) WHERE breached_at IS NOT NULL AND state IN ('running', 'paused')"
+    )
+    _waiting_idx = models.Index("(company_id, id) WHERE state IN ('planned', 'failed')")
+
+    # ------------------------------------------------------------
+    # Fields
+    # ------------------------------------------------------------
+
+    @api.model
+    def _selection_state(self):
+        return [
+            ("planned", self.env._("To be planned")),
+            ("running", self.env._("Running")),
+            ("paused", self.env._("Paused")),
+            ("met", self.env._("Met")),
+            ("cancelled", self.env._("Cancelled")),
+            ("failed", self.env._("Cannot be planned")),
+        ]
+
+    @api.depends("measure", "case_id")
+    def _compute_display_name(self):
+        measures = dict(self._fields["measure"]._description_selection(self.env))
+        for clock in self:
+            clock.display_name = " · ".join(
+                filter(None, (measures.get(clock.measure), clock._record().display_name))
+            )
+
+    @api.depends("state", "due_at", "breached_at", "stopped_at", "levels_passed")
+    def _compute_is_late(self):
+        now = self._now()
+        for clock in self:
+            running = clock.state == "running"
+            clock.is_late = bool(
+                clock.breached_at or (running and clock.due_at and clock.due_at < now)
+            )
+            if running:
+                clock.status = (
+                    "late" if clock.is_late else "risk" if clock.levels_passed else "running"
+                )
+            elif clock.state == "met":
+                clock.status = "met_late" if clock.is_late else "met"
+            elif clock.state == "paused":
+                clock.status = "late" if clock.is_late else "paused"
+            else:
+                clock.status = "failed" if clock.state == "planned" else clock.state
+
+    @api.model
+    def _search_is_late(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        late = Domain("breached_at", "!=", False) | self._late_domain()
+        if len(set(value)) > 1:
+            return Domain.TRUE
+        return late if True in value else ~late
+
+    @api.model
+    def _late_domain(self):
+        """Open promises that are late now: read from two small indexes."""
+        overdue = Domain("state", "=", "running") & Domain("due_at", "<", self._now())
+        broken = Domain("breached_at", "!=", False) & Domain("state", "in", ("running", "paused"))
+        return overdue | broken
+
+    @api.depends("state", "due_at", "held_due_at", "paused_at", "stopped_at")
+    def _compute_time_left(self):
+        now = self._now()
+        for clock in self:
+            due = clock.due_at or clock.held_due_at
+            until = clock.stopped_at or clock.paused_at or now
+            if not due or not clock.worktime_id or clock.state not in ("running", "paused"):
+                clock.time_left = False
+            elif due < until:
+                clock.time_left = self.env._(
+                    "late by %s", self._format_seconds(clock._worked(due, until))
+                )
+            else:
+                clock.time_left = self.env._(
+                    "%s left", self._format_seconds(clock._worked(until, due))
+                )
+
+    @api.depends("spec_kind", "spec_amount")
+    def _compute_promised(self):
+        for clock in self:
+            clock.promised = clock.spec_kind and self.env["care.sla.target"]._describe(
+                clock.spec_kind, clock.spec_amount
+            )
+
+    @api.depends("why", "error")
+    @api.depends_context("lang")
+    def _compute_reason(self):
+        texts = {
+            "customer": self.env._("“%s”: promised to this customer."),
+            "tier": self.env._("“%s”: promised to the customer's tier."),
+            "everybody": self.env._("“%s”: promised to everybody."),
+            "no_line": self.env._("Not “%s”: it promises nothing for this and the severity."),
+            "filter": self.env._("Not “%s”: its filter leaves this case out."),
+        }
+        # sudo: the names of the company's policies, which agents may read anyway
+        policies = self.env["care.sla.policy"].sudo().with_context(active_test=False)
+        ids = {policy_id for clock in self for policy_id, _code in clock.why or []}
+        names = {policy.id: policy.name for policy in policies.search([("id", "in", list(ids))])}
+        for clock in self:
+            clock.reason = "\n".join(
+                texts[code] % names.get(policy_id, self.env._("deleted policy"))
+                for policy_id, code in reversed(clock.why or [])
+                if code in texts
+            )
+
+    @api.model
+    def _format_seconds(self, seconds):
+        """Working time in words: hours and minutes, days have no fixed length."""
+        minutes = seconds // 60
+        hours, minutes = divmod(minutes, 60)
+        if hours and minutes:
+            return self.env._("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes)
+        if hours:
+            return self.env._("%s h", hours)
+        return self.env._("%s min", minutes)
+
+    def _now(self):
+        return self.env.cr.now().replace(microsecond=0)
+
+    def _record(self):
+        """The case or the journey."""
+        return self.case_id or self.journey_id
+
+    # ------------------------------------------------------------
+    # Buttons
+    # ------------------------------------------------------------
+
+    def action_open_record(self):
+        self.ensure_one()
+        record = self._record()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": record._name,
+            "res_id": record.id,
+            "views": [(False, "form")],
+        }
+
+    def action_retry(self):
+        """Also where the clock runs and only its last alert failed."""
+        alerts = self.filtered(lambda clock: clock.state == "running" and clock.error)
+        if alerts:
+            alerts.check_access("write")
+            if not self.env.user.has_group("customer_care.group_leader"):
+                raise AccessError(self.env._("Only team leaders and managers may retry."))
+            # sudo: clocks belong to the engine; rights checked above
+            alerts.sudo().write({"attempts": 0, "error": False, "next_at": self._now()})
+            alerts._trigger_due()
+        if self - alerts:
+            return super(CareSlaClock, self - alerts).action_retry()
+        return None
+
+    # ------------------------------------------------------------
+    # Events
+    # ------------------------------------------------------------
+
+    @api.model
+    def _follow(self, records, event):
+        """What an event of these records means for their clocks.
+
+        :param records: as superuser; journeys promise nothing yet
+        """
+        if records._name != "care.case" or not records:
+            return
+        if event == "case_opened":
+            self._start(records)
+        elif event == "stage_entered":
+            self._stage_entered(records)
+        elif event in ("case_resolved", "case_closed"):
+            self._meet(records)
+        elif event == "case_reopened":
+            self._reopen(records)
+
+    @api.model
+    def _live(self, records, measures=None):
+        """The open promises of these records, as superuser: one query."""
+        domain = Domain(records._care_link, "in", records.ids) & Domain(
+            "state", "in", self._live_states
+        )
+        if measures:
+            domain &= Domain("measure", "in", list(measures))
+        # sudo: clocks follow the record, whoever moves it
+        return self.sudo().search(domain)
+
+    @api.model
+    def _stage_entered(self, records):
+        over = records.filtered(lambda r: r.stage_category in ("resolved", "closed"))
+        records -= over  # an event of their own follows
+        if not records:
+            return
+        clocks = self._live(records)
+        clocks.filtered(lambda c: c._record().stage_category == "cancelled")._stop("cancelled")
+        still = clocks.filtered(lambda c: c._stands_still(c._record(), c.measure))
+        still.filtered(lambda c: c.state == "running")._pause()
+        resumed = (clocks - still).filtered(lambda c: c.state == "paused")
+        resumed._resume()
+        resumed._trigger_due()
+
+    @api.model
+    def _stands_still(self, record, measure):
+        """Whether this measure waits where the record is now."""
+        return (
+            measure in PAUSING
+            and record.stage_category == "waiting"
+            and record.stage_id.waiting_for == "customer"
+        )
+
+    @api.model
+    def _answered(self, cases, user):
+        """Somebody of ours has answered these customers."""
+        self._meet(cases, RESPONSES, user=user)
+
+    @api.model
+    def _meet(self, records, measures=None, at=None, user=None):
+        """The promises of these records are kept; they may be late.
+
+        :param measures: all by default: a customer who is told the solution has had an
+            answer
+        :param datetime at: now by default; another moment only for what was long ago
+        """
+        if records:
+            self._live(records, measures)._stop("met", at, user)
+
+    # ------------------------------------------------------------
+    # Starting
+    # ------------------------------------------------------------
+
+    @api.model
+    def _start(self, cases, at=None, measures=None):
+        """Start the clocks of these cases, each measure once.
+
+        They count from the moment when the customer told us (``received_at``), if it is
+        not in the future and not too long ago. What has passed by then is known as late
+        where it is, but nobody is told: alerts are for what can still be helped.
+
+        Never raises for what a policy or a calendar says: a promise that cannot be planned
+        is inserted with its error and planned by the cron once that is mended.
+
+        :param datetime at: the moment to count from instead
+        :param measures: only these
+        """
+        # sudo: promises are the company's, whoever registers the case
+        cases = cases.sudo().filtered(self._covered)
+        now = self._now()
+        jobs = []
+        for case, choices in self.env["care.sla.policy"]._choose(cases).items():
+            started = at or self._start_of(case, now)
+            for measure, choice in choices.items():
+                if not measures or measure in measures:
+                    jobs.append((case, measure, choice, started))
+        return self.sudo()._plan(
+            [
+                {
+                    "case_id": case.id,
+                    "company_id": case.company_id.id,
+                    "measure": measure,
+                    "cycle": 1,
+                    "started_at": started,
+                    **vals,
+                }
+                for (case, measure, _choice, started), vals in zip(
+                    jobs, self._prepare_plans(jobs, now, silent=True), strict=True
+                )
+            ]
+        )
+
+    @api.model
+    def _covered(self, case):
+        """Whether the company had started with Customer Care when the case came in."""
+        since = case.company_id.care_start_date
+        return bool(since and case.received_at.date() >= since)
+
+    @api.model
+    def _start_of(self, case, now):
+        received = case.received_at.replace(microsecond=0)
+        return received if now - START_WITHIN <= received <= now else now
+
+    @api.model
+    def _start_live(self):
+        """Open cases that are there already get their promises, counted from now.
+
+        Nobody had promised them anything before, so nothing is late and nobody is told.
+        What has been done already (acknowledged, answered) is not promised any more.
+        """
+        cases = self.env["care.case"].sudo().with_context(active_test=False)
+        now = self._now()
+        found = cases.search([("stage_category", "in", ("open", "waiting"))], order="id")
+        for ids in split_every(LIVE_BATCH, found.ids):
+            mine = cases.browse(ids)
+            answered = mine._care_answered()
+            told = (
+                self.env["care.notice"]
+                .search(
+                    [
+                        ("case_id", "in", (mine - answered).ids),
+                        ("kind", "=", "case_received"),
+                        ("state", "=", "done"),
+                    ]
+                )
+                .case_id
+            )
+            self._start(answered, now, ("resolution",))
+            self._start(told, now, ("first_response", "resolution"))
+            self._start(mine - answered - told, now)
+            self.env.cr.flush()
+
+    @api.model
+    def _prepare_plans(self, jobs, now, silent=False):
+        """Column values of a clock for each job: the plan, or why there is none.
+
+        :param jobs: list of (record, measure, :class:`Choice`, start)
+        :param bool silent: whether what has passed is passed in silence
+        """
+        worktimes = self._worktimes(jobs)
+        return [self._prepare_plan(job, worktimes, now, silent) for job in jobs]
+
+    @api.model
+    def _prepare_plan(self, job, worktimes, now, silent):
+        record, measure, choice, started = job
+        target = self.env["care.sla.target"]
+        vals = {
+            **dict.fromkeys(self._plan_fields, False),
+            "policy_id": choice.policy.id,
+            "target_id": choice.line.target_id,
+            "why": choice.why,
+        }
+        try:
+            if choice.error:
+                raise UserError(choice.error)
+            worktime = worktimes[record.company_id, self._calendar_of(record, choice)]
+            if isinstance(worktime, str):
+                raise UserError(worktime)
+            spec = target._spec(choice.line.kind, choice.line.amount)
+            worktime, plan = worktime._apply("plan", started, spec)
+            levels = self._prepare_levels(choice.policy, measure, plan.seconds)
+            passed, next_at = self._next_level(worktime, plan.due, levels, 0, now)
+            late = plan.due < now
+            vals.update(
+                state="running",
+                spec_kind=spec.kind,
+                spec_amount=spec.amount,
+                seconds=plan.seconds,
+                worktime_id=worktime.id,
+                due_at=plan.due,
+                first_due_at=plan.due,
+                breached_at=plan.due if late else False,
+                levels=levels,
+                levels_passed=passed if silent else 0,
+                next_at=next_at if silent or not passed else now,
+            )
+        except (UserError, WorkTimeError) as error:
+            _logger.warning("%s %s: no promise, %s", record, measure, error)
+            vals.update(
+                state="failed",
+                error=str(error),
+                attempts=1,
+                next_at=self._next_attempt(1),
+            )
+        if vals["state"] == "running" and self._stands_still(record, measure):
+            vals.update(self._prepare_pause(worktime, plan.due, max(started, record.stage_since)))
+        return vals
+
+    #: What a plan says anew.
+    _plan_fields = (
+        *("state", "policy_id", "target_id", "why", "spec_kind", "spec_amount", "seconds"),
+        *("worktime_id", "levels", "levels_passed", "due_at", "first_due_at", "breached_at"),
+        *("paused_at", "held_due_at", "remaining", "paused_seconds", "solved_seconds"),
+        *("next_at", "attempts", "error"),
+    )
+
+    @api.model
+    def _calendar_of(self, record, choice):
+        """The working hours of the policy, or else of the team or the company."""
+        if choice.policy.calendar_id:
+            return self.env["resource.calendar"].browse(choice.policy.calendar_id)
+        company = record.company_id
+        return (record.team_id or self.env["care.team"])._calendar(company)
+
+    @api.model
+    def _worktimes(self, jobs):
+        """The snapshots that these jobs need: two queries for all calendars of a company.
+
+        :return: dict (company, calendar) -> snapshot, or why there is none
+        """
+        wanted = {}
+        for record, _measure, choice, started in jobs:
+            if not choice.error:
+                calendar = self._calendar_of(record, choice)
+                wanted.setdefault(record.company_id, {}).setdefault(calendar, started)
+        worktimes = {}
+        for company, calendars in wanted.items():
+            for calendar, worktime in self._worktimes_of(company, list(calendars)).items():
+                worktimes[company, calendar] = worktime
+        return worktimes
+
+    @api.model
+    def _worktimes_of(self, company, calendars):
+        none = [calendar for calendar in calendars if not calendar]
+        calendars = [calendar for calendar in calendars if calendar]
+        found = dict.fromkeys(none, self.env._("No working hours are set for this."))
+        try:
+            if calendars:
+                together = calendars[0].union(*calendars)
+                found.update(self.env["care.worktime"]._get_batch(together, company))
+        except UserError as error:
+            if len(calendars) == 1:
+                found[calendars[0]] = str(error)
+            else:
+                for calendar in calendars:
+                    found.update(self._worktimes_of(company, [calendar]))
+        return found
+
+    # ------------------------------------------------------------
+    # Levels
+    # ------------------------------------------------------------
+
+    @api.model
+    def _prepare_levels(self, policy, measure, seconds):
+        """The levels of one clock, in the order in which they pass: working seconds left,
+        the level and who is told. Frozen, as all that was promised.
+
+        There is always one at the end, where the breach is written down.
+        """
+        levels = {0: [0, False, False]}
+        for level_id, of_measure, share, tell in policy.levels:
+            if not of_measure or of_measure == measure:
+                left = seconds * share // 100
+                levels[left] = [left, level_id, tell]
+        return [levels[left] for left in sorted(levels, reverse=True)]
+
+    @api.model
+    def _level_moment(self, worktime, due, left):
+        """When a level passes. A promise is broken in the second after it is due."""
+        if not left:
+            return due + timedelta(seconds=1)
+        return worktime._apply("subtract", due, left)[1]
+
+    @api.model
+    def _next_level(self, worktime, due, levels, passed, now):
+        """How many levels have passed by now, and when the next one does."""
+        while passed < len(levels):
+            moment = self._level_moment(worktime, due, levels[passed][0])
+            if moment > now:
+                return passed, moment
+            passed += 1
+        return passed, False
+
+    # ------------------------------------------------------------
+    # Stopping, pausing, going on
+    # ------------------------------------------------------------
+
+    def _worked(self, start, end):
+        """Working seconds between two moments, by the clock's own hours."""
+        self.ensure_one()
+        try:
+            return self.worktime_id._apply("elapsed", start, end)[1]
+        except UserError as error:
+            # beyond ten years, or beyond what is known of deleted working hours
+            _logger.warning("%s: %s", self, error)
+            return 0
+
+    def _stop(self, state, at=None, user=None):
+        at = at or self._now()
+        self.filtered(lambda clock: clock.state == "paused")._resume(at)
+        for clock in self:
+            vals = {
+                "state": state,
+                "stopped_at": at,
+                "next_at": False,
+                "error": False,
+                "met_by_id": user.id if user else False,
+            }
+            if clock.due_at:
+                past = clock.paused_seconds + clock.solved_seconds
+                worked = clock._worked(clock.started_at, at)
+                vals["elapsed_seconds"] = max(0, worked - past)
+                vals["breached_at"] = clock.breached_at or (clock.due_at < at and clock.due_at)
+            clock.write(vals)
+        self.filtered("levels_passed").alert_ids._withdraw()
+
+    def _pause(self, at=None):
+        at = at or self._now()
+        for clock in self:
+            clock.write(self._prepare_pause(clock.worktime_id, clock.due_at, at, clock.breached_at))
+
+    @api.model
+    def _prepare_pause(self, worktime, due, at, breached_at=False):
+        late = due < at
+        if late:
+            remaining = -worktime._apply("elapsed", due, at)[1]
+        else:
+            remaining = worktime._apply("elapsed", at, due)[1]
+        return {
+            "state": "paused",
+            "paused_at": at,
+            "held_due_at": due,
+            "due_at": False,
+            "next_at": False,
+            "remaining": remaining,
+            "breached_at": breached_at or (late and due),
+        }
+
+    def _resume(self, at=None):
+        """Go on after a pause. The due time moves on by the working time of the pause; one
+        that had passed already stays."""
+        at = at or self._now()
+        for clock in self:
+            worked = clock._worked(clock.paused_at, at)
+            due = clock.held_due_at
+            late = due < clock.paused_at
+            clock._go_on(
+                due if late else clock._later(due, worked),
+                {
+                    "paused_at": False,
+                    "held_due_at": False,
+                    "remaining": 0,
+                    "paused_seconds": clock.paused_seconds + worked,
+                },
+            )
+
+    def _later(self, due, seconds):
+        """``due``, moved on by working time; None when that is beyond what is known."""
+        try:
+            return self.worktime_id._apply("add", due, seconds)[1]
+        except UserError as error:
+            _logger.warning("%s: %s", self, error)
+            return None
+
+    def _go_on(self, due, vals):
+        """Run (again) until ``due``."""
+        if due is None:
+            # planned anew by the cron, from the hours as they are then
+            self.write({**vals, "state": "planned", "next_at": self._now()})
+            return
+        passed = self.levels_passed
+        next_at = False
+        if passed < len(self.levels or []):
+            next_at = self._level_moment(self.worktime_id, due, self.levels[passed][0])
+        self.write({**vals, "state": "running", "due_at": due, "next_at": next_at})
+
+    @api.model
+    def _reopen(self, records):
+        """Promises that had ended with these records go on: the time in between counts for
+        nothing. An answer that was given stays given."""
+        now = self._now()
+        # sudo: as in `_live`
+        clocks = self.sudo().search(
+            [(records._care_link, "in", records.ids), ("state", "in", ("met", "cancelled"))]
+        )
+        ended = clocks.filtered(lambda c: c.measure in PAUSING or c.state == "cancelled")
+        for clock in ended:
+            vals = {"stopped_at": False, "elapsed_seconds": 0, "met_by_id": False}
+            if not clock.due_at:
+                clock.write({**vals, "state": "planned", "attempts": 0, "next_at": now})
+                continue
+            worked = clock._worked(clock.stopped_at, now)
+            late = clock.due_at < clock.stopped_at
+            vals["solved_seconds"] = clock.solved_seconds + worked
+            clock._go_on(clock.due_at if late else clock._later(clock.due_at, worked), vals)
+        ended.filtered(
+            lambda c: c.state == "running" and c._stands_still(c._record(), c.measure)
+        )._pause(now)
+        ended._trigger_due()
+        # cases that were over when the addon was installed
+        known = clocks.filtered(lambda c: c.measure in PAUSING).mapped(records._care_link)
+        self._start(records - known, now, PAUSING)
+
+    # ------------------------------------------------------------
+    # Planned rows
+    # ------------------------------------------------------------
+
+    @api.model
+    def _wake(self, companies=None):
+        """What could not be planned is tried again now: something was mended.
+
+        :param companies: all by default
+        """
+        domain = Domain("state", "in", self._waiting_states)
+        if companies is not None:
+            domain &= Domain("company_id", "in", companies.ids)
+        # sudo: whoever mends it sets the engine going
+        clocks = self.sudo().search(domain)
+        if clocks:
+            clocks.write({"state": "planned", "attempts": 0, "next_at": self._now()})
+            clocks._trigger_due()
+
+    def _set_aside(self, error):
+        """A running clock runs on, whatever hinders its alerts."""
+        state = self.state
+        result = super()._set_aside(error)
+        if self.exists() and state == "running":
+            self.state = state
+        return result
+
+    def _run_due(self):
+        now = self._now()
+        self.filtered(lambda clock: clock.state in self._waiting_states)._replan(now)
+        self.filtered(lambda clock: clock.state == "running")._pass_levels(now)
+        self.filtered(lambda clock: clock.state not in self._live_states).write({"next_at": False})
+
+    def _replan(self, now):
+        """Try again to plan what could not be planned; it counts from the same moment."""
+        choices = self.env["care.sla.policy"]._choose(self.case_id)
+        jobs, clocks = [], self.browse()
+        for clock in self:
+            choice = choices.get(clock.case_id, {}).get(clock.measure)
+            if choice:
+                clocks |= clock
+                jobs.append((clock.case_id, clock.measure, choice, clock.started_at))
+        # nothing promises this any more
+        (self - clocks).write({"state": "cancelled", "next_at": False, "error": False})
+        for clock, vals in zip(clocks, self._prepare_plans(jobs, now), strict=True):
+            if vals["state"] == "failed":
+                attempts = clock.attempts + 1
+                vals["attempts"] = attempts
+                vals["next_at"] = (
+                    self._next_attempt(attempts) if attempts < self._due_attempts else False
+                )
+            clock.write(vals)
+
+    def _pass_levels(self, now):
+        """Tell of the highest level that each clock has newly passed, and go on."""
+        passed = []
+        for clock in self:
+            levels = clock.levels or []
+            count, next_at = self._next_level(
+                clock.worktime_id, clock.due_at, levels, clock.levels_passed, now
+            )
+            if count > clock.levels_passed:
+                passed.append((clock, levels[count - 1]))
+            vals = {
+                "levels_passed": count,
+                "next_at": next_at,
+                "attempts": 0,
+                "error": False,
+            }
+            if clock.due_at < now and not clock.breached_at:
+                vals["breached_at"] = clock.due_at
+            clock.write(vals)
+        self.env["care.sla.alert"]._tell(passed)
+
+    # ------------------------------------------------------------
+    # What customers are told
+    # ------------------------------------------------------------
+
+    def _promise_line(self, lang, tz):
+        """The promise as the customer reads it, in their language and zone."""
+        self.ensure_one()
+        clock = self.with_context(lang=lang)
+        moment = format_datetime(
+            clock.env, clock.due_at, tz=tz, dt_format="EEE d MMM, HH:mm", lang_code=lang
+        )
+        if clock.measure == "first_response":
+            return clock.env._("A first answer by %s", moment)
+        if clock.measure == "resolution":
+            return clock.env._("Solved by %s", moment)
+        return clock.env._("A confirmation by %s", moment)

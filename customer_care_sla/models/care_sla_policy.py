@@ -1,0 +1,329 @@
+import uuid
+from typing import NamedTuple
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.tools import ormcache
+
+from odoo.addons.customer_care.models.care_due_mixin import reraise_if_concurrent
+
+#: What may be promised about a case, in the order in which it is told.
+MEASURES = [
+    ("acknowledgement", "Acknowledgement"),
+    ("first_response", "First answer"),
+    ("resolution", "Solution"),
+]
+
+
+class Line(NamedTuple):
+    """What a policy says about one measure."""
+
+    target_id: int
+    kind: str
+    amount: float
+
+
+class Policy(NamedTuple):
+    """A policy as plain values."""
+
+    id: int
+    partners: frozenset
+    tiers: frozenset
+    filtered: bool
+    calendar_id: int
+    lines: dict  # (measure, severity or any) -> Line
+    levels: tuple  # (level id, measure or False, share of time left, who is told)
+
+    def line(self, measure, severity):
+        return self.lines.get((measure, severity)) or self.lines.get((measure, "any"))
+
+
+class Choice(NamedTuple):
+    """The policy that makes a promise, and why it is this one."""
+
+    policy: Policy
+    line: Line
+    why: list  # [policy id, code] for each policy that was looked at, in order
+    error: str = ""
+
+
+class CareSlaPolicy(models.Model):
+    """The promise made to a class of customers.
+
+    Policies are read through :meth:`_book`: plain values, fetched once and kept in each
+    process under a version that stands on the company. The version is read in the same
+    transaction as all the rest, so what is kept can never be out of date.
+    """
+
+    _name = "care.sla.policy"
+    _description = "SLA policy"
+    _inherit = ["care.rule.mixin"]
+    _check_company_auto = True
+
+    event = fields.Selection(default="case_opened", readonly=True)
+    partner_ids = fields.Many2many(
+        "res.partner",
+        "care_sla_policy_partner_rel",
+        "policy_id",
+        "partner_id",
+        string="Customers",
+        help="Promised to these customers and their contacts, before anything else.",
+    )
+    tier_ids = fields.Many2many(
+        "care.tier",
+        "care_sla_policy_tier_rel",
+        "policy_id",
+        "tier_id",
+        string="Tiers",
+        help="Promised to the customers of these tiers. Without customers and tiers the "
+        "promise is made to everybody.",
+    )
+    calendar_id = fields.Many2one(
+        "resource.calendar",
+        "Working Hours",
+        check_company=True,
+        help="The hours that count. Empty: those of the team, or else of the company.",
+    )
+    target_ids = fields.One2many("care.sla.target", "policy_id", "Promises", copy=True)
+    level_ids = fields.One2many("care.sla.level", "policy_id", "Who Is Told", copy=True)
+    clock_ids = fields.One2many("care.sla.clock", "policy_id", "Clocks")
+    clock_count = fields.Integer(compute="_compute_clock_count")
+
+    # ------------------------------------------------------------
+    # Fields
+    # ------------------------------------------------------------
+
+    @api.model
+    def _selection_event(self):
+        return [("case_opened", self.env._("Case opened"))]
+
+    def _compute_clock_count(self):
+        counts = dict(
+            self.env["care.sla.clock"]._read_group(
+                [("policy_id", "in", self.ids), ("state", "in", ("running", "paused"))],
+                ["policy_id"],
+                ["__count"],
+            )
+        )
+        for policy in self:
+            policy.clock_count = counts.get(policy, 0)
+
+    def _compute_retry_ids(self):
+        """Clocks that cannot be planned wait themselves: see ``care.sla.clock``."""
+        result = super()._compute_retry_ids()
+        # sudo: a policy's reader sees its errors, whatever cases they may see
+        clocks = self.env["care.sla.clock"].sudo()
+        waiting = clocks.search(
+            [("policy_id", "in", self.ids), ("state", "in", clocks._waiting_states)],
+            order="id desc",
+        ).grouped("policy_id")
+        for policy in self:
+            failed = waiting.get(policy.sudo(), clocks)
+            policy.retry_count += len(failed)
+            policy.last_error = failed[:1].error or policy.last_error
+        return result
+
+    @api.constrains("calendar_id", "company_id")
+    def _check_calendar(self):
+        for policy in self.filtered("calendar_id"):
+            self.env["care.worktime"]._check_calendar(policy.calendar_id, policy.company_id)
+
+    @api.constrains("target_ids", "active")
+    def _check_target_ids(self):
+        for policy in self:
+            if policy.active and not policy.target_ids:
+                raise ValidationError(
+                    self.env._(
+                        "“%s” promises nothing yet: add what is promised, and by when.",
+                        policy.name,
+                    )
+                )
+
+    # ------------------------------------------------------------
+    # Create, write, unlink
+    # ------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        policies = super().create(vals_list)
+        policies._changed()
+        return policies
+
+    def write(self, vals):
+        companies = self._companies()
+        result = super().write(vals)
+        self._changed(companies)
+        return result
+
+    def unlink(self):
+        companies = self._companies()
+        result = super().unlink()
+        self.browse()._changed(companies)
+        return result
+
+    def action_open_clocks(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "customer_care_sla.care_sla_clock_action"
+        )
+        action["domain"] = [("policy_id", "=", self.id)]
+        action["context"] = {}
+        return action
+
+    # ------------------------------------------------------------
+    # The book of policies
+    # ------------------------------------------------------------
+
+    def _companies(self):
+        """The companies whose cases these policies may be for."""
+        # sudo: a policy without a company is for companies its editor may not see
+        companies = self.sudo().mapped("company_id")
+        if any(not policy.company_id for policy in self.sudo()):
+            companies = companies.search(fields.Domain.TRUE)  # there are few
+        return companies
+
+    def _changed(self, companies=None):
+        """A new version of the book, and another try for what could not be planned."""
+        companies = self._companies() | (companies or self.env["res.company"])
+        # sudo: policies are edited by managers, companies by administrators
+        for company in companies.sudo():
+            company.care_sla_version = uuid.uuid4().hex
+        self.env["care.sla.clock"]._wake(companies)
+
+    @api.model
+    def _book_of(self, company):
+        """The policies of a company, in order: a tuple of :class:`Policy`."""
+        # sudo: policies and their version belong to the company, not to the user
+        return self.sudo()._book(company.id, company.sudo().care_sla_version)
+
+    @api.model
+    @ormcache("company_id", "version")
+    def _book(self, company_id, version):
+        policies = self.with_context(active_test=True, prefetch_langs=False).search(
+            [("company_id", "in", (False, company_id))]
+        )
+        return tuple(
+            Policy(
+                policy.id,
+                frozenset(policy.partner_ids._ids),
+                frozenset(policy.tier_ids._ids),
+                (policy.filter_domain or "[]").strip() != "[]",
+                policy.calendar_id.id,
+                {
+                    (target.measure, target.severity): Line(target.id, target.kind, target.amount)
+                    for target in policy.target_ids
+                },
+                tuple(
+                    (level.id, level.measure, level.share_left, level.tell)
+                    for level in policy.level_ids
+                ),
+            )
+            for policy in policies
+        )
+
+    # ------------------------------------------------------------
+    # Choosing
+    # ------------------------------------------------------------
+
+    def _apply(self, records, event):
+        """As every rule: plan what is missing. Policies are chosen among, never applied
+        one by one."""
+        return self.env["care.sla.clock"]._start(records)
+
+    @api.model
+    def _choose(self, cases):
+        """Per measure the first policy with a line for it and the case's severity: the
+        customer's own policies first, then those of the tier, then the others.
+
+        :param cases: as superuser
+        :return: dict case -> dict measure -> :class:`Choice`; no entry where nothing is
+            promised
+        """
+        choices = {}
+        for company, mine in cases.grouped("company_id").items():
+            book = self._book_of(company)
+            if not book:
+                continue
+            tiers = any(policy.tiers for policy in book)
+            matches = self.browse(p.id for p in book if p.filtered)._matches(mine)
+            memo = {}
+            for case in mine:
+                candidates = sorted(
+                    (
+                        (rank, policy, self._match_of(matches, policy, case))
+                        for policy in book
+                        if (rank := self._rank(policy, case, tiers)) is not None
+                    ),
+                    key=lambda candidate: candidate[0],
+                )
+                key = (case.severity, *((rank, p.id, match) for rank, p, match in candidates))
+                if key not in memo:
+                    memo[key] = self._choose_among(candidates, case.severity)
+                choices[case] = memo[key]
+        return choices
+
+    @api.model
+    def _rank(self, policy, case, tiers):
+        """How near a policy is to a customer: 0 their own, 1 their tier's, 2 anybody's;
+        None when it is for others."""
+        if policy.partners and not policy.partners.isdisjoint(
+            (case.partner_id.id, case.commercial_partner_id.id)
+        ):
+            return 0
+        if policy.tiers and tiers and case.tier_id.id in policy.tiers:
+            return 1
+        return None if policy.partners or policy.tiers else 2
+
+    @api.model
+    def _match_of(self, matches, policy, case):
+        """Whether the filter lets the case through; a text when it cannot tell."""
+        match = matches.get(policy.id, True)
+        return case.id in match if isinstance(match, set) else match
+
+    @api.model
+    def _choose_among(self, candidates, severity):
+        """:class:`Choice` per measure, from policies in the order of their nearness.
+
+        :param candidates: (rank, policy, True, False or why the filter cannot tell)
+        """
+        ranks = ("customer", "tier", "everybody")
+        choices = {}
+        for measure, _label in MEASURES:
+            why = []
+            for rank, policy, match in candidates:
+                line = policy.line(measure, severity)
+                if not line:
+                    why.append([policy.id, "no_line"])
+                elif match is False:
+                    why.append([policy.id, "filter"])
+                elif line.kind == "none" and match is True:
+                    break
+                else:
+                    why.append([policy.id, ranks[rank]])
+                    error = match if isinstance(match, str) else ""
+                    choices[measure] = Choice(policy, line, why, error)
+                    break
+        return choices
+
+    def _matches(self, cases):
+        """Which cases match the filters of these policies, all in one pass.
+
+        :return: dict policy id -> set of case ids, or why the filter cannot tell
+        """
+        if not self:
+            return {}
+        try:
+            with self.env.cr.savepoint():
+                return {policy.id: set(policy._match(cases)._ids) for policy in self}
+        except Exception as error:  # pylint: disable=broad-except
+            reraise_if_concurrent(error)
+            if len(self) == 1:
+                return {
+                    self.id: self.env._(
+                        "The filter of “%(policy)s” cannot be used: %(error)s",
+                        policy=self.name,
+                        error=error,
+                    )
+                }
+            middle = len(self) // 2
+            return {**self[:middle]._matches(cases), **self[middle:]._matches(cases)}

@@ -1,0 +1,15 @@
+from odoo import fields, models
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    # Nullable, as every column of ours on a core table. A random text and no counter:
+    # what was read in a transaction that is rolled back is never mistaken for another.
+    care_sla_version = fields.Char(readonly=True, copy=False, groups="base.group_system")
+
+    def write(self, vals):
+        result = super().write(vals)
+        if {"resource_calendar_id", "care_start_date"} & set(vals):
+            self.env["care.sla.clock"]._wake(self)
+        return result
