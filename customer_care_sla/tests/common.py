@@ -1,0 +1,85 @@
+from datetime import datetime
+
+from odoo import Command
+from odoo.tools import mute_logger
+
+from odoo.addons.customer_care.tests.common import CareCase
+
+#: Monday to Friday, nine to five in Brussels; an hour more than UTC.
+FRIDAY_16 = "2026-11-20 15:00:00"
+MONDAY_9 = "2026-11-23 08:00:00"
+MONDAY_10 = "2026-11-23 09:00:00"
+MONDAY_13 = "2026-11-23 12:00:00"
+MONDAY_17 = "2026-11-23 16:00:00"
+TUESDAY_10 = "2026-11-24 09:00:00"
+
+ENGINE = (
+    "odoo.addons.customer_care_sla.models.care_sla_clock",
+    "odoo.addons.customer_care.models.care_due_mixin",
+)
+quiet = mute_logger(*ENGINE)
+
+
+class SlaCase(CareCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company.care_start_date = "2020-01-01"
+        cls.customer.tz = "Europe/Brussels"
+        # the policy that comes with the addon must not meddle with what a test expects
+        cls.env["care.sla.policy"].search([]).active = False
+        cls.policy = cls._sla()
+
+    @classmethod
+    def _sla(cls, lines=None, levels=None, **vals):
+        """A policy: 4 hours to the first answer, 2 days to the solution, the owner told
+        at a quarter of the time left, the leader when it is due."""
+        if lines is None:
+            lines = [("first_response", "any", "hours", 4), ("resolution", "any", "days", 2)]
+        if levels is None:
+            levels = [("before", 25, "owner"), ("at", 0, "leader")]
+        return cls.env["care.sla.policy"].create(
+            {
+                "name": "Four hours",
+                "company_id": cls.company.id,
+                "target_ids": [
+                    Command.create(
+                        {"measure": measure, "severity": severity, "kind": kind, "amount": n}
+                    )
+                    for measure, severity, kind, n in lines
+                ],
+                "level_ids": [
+                    Command.create({"timing": timing, "share_left": share, "tell": tell})
+                    for timing, share, tell in levels
+                ],
+                **vals,
+            }
+        )
+
+    def _case_at(self, moment, **vals):
+        with self._at(moment):
+            return self._case(**{"received_at": moment, **vals})
+
+    def _clock(self, case, measure="first_response"):
+        return case.clock_ids.filtered(lambda clock: clock.measure == measure)
+
+    def _cron_at(self, moment):
+        with self._at(moment):
+            self._run("care.sla.clock")
+        self.env.invalidate_all()
+
+    def _stage(self, case, name, moment):
+        with self._at(moment):
+            case._enter_stage(self.env.ref(f"customer_care.stage_case_{name}"))
+            self.env.flush_all()
+
+    def _resolve(self, case, moment):
+        case.resolution = "The heating element was replaced."
+        self._stage(case, "resolved", moment)
+
+    def _alerts(self, case):
+        return self.env["care.sla.alert"].search([("clock_id.case_id", "=", case.id)])
+
+    @staticmethod
+    def _utc(text):
+        return datetime.fromisoformat(text)

@@ -1,0 +1,123 @@
+from unittest.mock import patch
+
+from odoo.tests import tagged
+
+from .common import MONDAY_9, MONDAY_10, TUESDAY_10, SlaCase
+
+
+@tagged("post_install", "-at_install")
+class TestCosts(SlaCase):
+    def _vals(self, count):
+        return [
+            {
+                "name": f"Case {number}",
+                "partner_id": self.customer.id,
+                "company_id": self.company.id,
+                "team_id": self.team.id,
+                "received_at": MONDAY_9,
+            }
+            for number in range(count)
+        ]
+
+    def _cases(self, count):
+        with self._at(MONDAY_9):
+            cases = self.env["care.case"].create(self._vals(count))
+            self.env.flush_all()
+        return cases
+
+    def _queries(self, function):
+        self.env.flush_all()
+        before = self.env.cr.sql_log_count
+        function()
+        self.env.flush_all()
+        return self.env.cr.sql_log_count - before
+
+    def _clock_queries(self, count):
+        """Queries that the clocks of one batch of cases cost."""
+        spent = []
+        mixin = type(self.env["care.sla.clock"])
+        follow = mixin._follow
+
+        def counted(clocks, records, event):
+            spent.append(self._queries(lambda: follow(clocks, records, event)))
+
+        with patch.object(mixin, "_follow", counted):
+            self._cases(count)
+        return sum(spent)
+
+    def test_the_clocks_of_a_case_cost_two_queries_beside_the_working_hours(self):
+        self._clock_queries(1)
+        self.assertLessEqual(self._clock_queries(1), 4)
+
+    def test_the_clocks_of_a_batch_cost_as_many_queries_as_those_of_one_case(self):
+        self._clock_queries(1)
+        self.assertLessEqual(self._clock_queries(200), self._clock_queries(1))
+
+    def test_more_policies_cost_no_more_queries(self):
+        self._clock_queries(1)
+        before = self._clock_queries(1)
+        for number in range(20):
+            self._sla([("first_response", "3", "hours", 1)], sequence=number)
+        self._clock_queries(1)
+        self.assertEqual(self._clock_queries(1), before)
+
+    def test_the_cron_costs_no_more_with_more_open_clocks(self):
+        def idle():
+            with self._at(MONDAY_10):
+                return self._queries(self.env["care.sla.clock"]._cron_run_due)
+
+        def due():
+            self._case_at(MONDAY_9, owner_id=self.agent.id)
+            with self._at("2026-11-23 11:00:00"):
+                rows = self.env["care.sla.clock"].search(
+                    [("case_id", "not in", many.ids), ("next_at", "<=", self.env.cr.now())]
+                )
+                return len(rows), self._queries(rows._run_guarded)
+
+        with patch.object(type(self.env["ir.cron"]), "_commit_progress", return_value=1):
+            many = self._cases(5)  # ten open clocks
+            idle()
+            due()
+            few, few_due = idle(), due()
+            many |= self._cases(245)  # and five hundred
+            self.assertEqual(idle(), few)
+            self.assertLessEqual(few, 2)
+            self.assertEqual(due(), few_due)
+
+    def test_the_cron_tells_many_leaders_in_as_many_queries_as_one(self):
+        cases = self._cases(60)
+
+        def run(mine):
+            with self._at(TUESDAY_10):
+                self.env.invalidate_all()
+                clocks = mine.clock_ids.filtered(lambda c: c.measure == "first_response")
+                return self._queries(clocks._run_due)
+
+        run(cases[:1])
+        one = run(cases[1:2])
+        self.assertLessEqual(run(cases[2:]), one + 10)
+        self.assertEqual(len(self._alerts_of(cases)), 60)
+
+    def _alerts_of(self, cases):
+        return self.env["care.sla.alert"].search([("clock_id.case_id", "in", cases.ids)])
+
+    def test_a_page_of_cases_costs_one_query_for_its_promises(self):
+        cases = self._cases(80)
+        cases.mapped("promise_label")
+        cases.invalidate_recordset()
+        cases.clock_ids.invalidate_recordset()
+        self.assertEqual(self._queries(lambda: cases.mapped("promise_label")), 1)
+
+    def test_moving_many_cases_costs_as_many_clock_queries_as_moving_one(self):
+        cases = self._cases(50)
+        waiting = self.env.ref("customer_care.stage_case_waiting_customer")
+        Clock = self.env["care.sla.clock"]
+        with self._at(MONDAY_10), patch.object(type(Clock), "_follow"):
+            cases._enter_stage(waiting)
+
+        def follow(mine):
+            with self._at(MONDAY_10):
+                return self._queries(lambda: Clock._follow(mine, "stage_entered"))
+
+        follow(cases[:1])
+        self.assertLessEqual(follow(cases[2:]), follow(cases[1:2]) + 1)

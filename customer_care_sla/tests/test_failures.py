@@ -1,0 +1,157 @@
+from unittest.mock import patch
+
+from odoo import Command
+from odoo.exceptions import AccessError
+from odoo.tests import tagged
+
+from .common import MONDAY_9, MONDAY_10, MONDAY_13, TUESDAY_10, SlaCase, quiet
+
+
+@tagged("post_install", "-at_install")
+class TestFailures(SlaCase):
+    def _break_filter(self, policy):
+        """As if a field of its filter had gone since it was saved."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE care_sla_policy SET filter_domain = %s WHERE id = %s",
+            ("[('field_that_went', '=', 1)]", policy.id),
+        )
+        self.env.invalidate_all()
+        policy._changed()
+
+    def _empty_calendar(self):
+        calendar = self.company.resource_calendar_id
+        hours = [
+            {key: hour[key] for key in ("name", "dayofweek", "hour_from", "hour_to")}
+            for hour in calendar.attendance_ids
+        ]
+        calendar.attendance_ids.unlink()
+        return calendar, [Command.create(vals) for vals in hours]
+
+    @quiet
+    def test_a_broken_filter_stops_no_case_and_is_retried_once_mended(self):
+        broken = self._sla([("first_response", "any", "hours", 1)], sequence=1, name="Broken")
+        self._break_filter(broken)
+        case = self._case_at(MONDAY_9)
+        clock = self._clock(case)
+        self.assertTrue(case.number)
+        self.assertEqual((clock.state, clock.policy_id), ("failed", broken))
+        self.assertIn("field_that_went", clock.error)
+        self.assertIn("field_that_went", broken.last_error)
+        self.assertEqual(broken.retry_count, 1)
+        self.assertEqual(self._clock(case, "resolution").state, "running")
+
+        self._cron_at("2026-11-23 08:10:00")
+        self.assertEqual((clock.state, clock.attempts), ("failed", 2), "still broken")
+
+        with self._at(MONDAY_10):
+            broken.filter_domain = "[('kind', '=', 'compliment')]"
+        self._cron_at(MONDAY_10)
+        self.assertEqual((clock.state, clock.policy_id), ("running", self.policy))
+        self.assertEqual(clock.due_at, self._utc(MONDAY_13), "counted from the same moment")
+        self.assertFalse(clock.error)
+        self.assertFalse(broken.last_error)
+
+    @quiet
+    def test_a_clock_without_working_hours_stays_visible_and_is_planned_once_there_are_some(
+        self,
+    ):
+        calendar, hours = self._empty_calendar()
+        case = self._case_at(MONDAY_9)
+        self.assertEqual(set(case.clock_ids.mapped("state")), {"failed"})
+        self.assertIn("no hours", self._clock(case).error)
+        self.assertEqual(case.promise_status, "failed")
+        self.assertIn("no hours", self.policy.last_error)
+        with self._at(MONDAY_10):
+            calendar.attendance_ids = hours
+        self._cron_at(MONDAY_10)
+        self.assertEqual(set(case.clock_ids.mapped("state")), {"running"})
+        self.assertEqual(self._clock(case).due_at, self._utc(MONDAY_13))
+
+    @quiet
+    def test_other_calendars_of_the_batch_are_planned_all_the_same(self):
+        good = self.company.resource_calendar_id
+        self.team.calendar_id = good.copy()
+        self.team.calendar_id.attendance_ids.unlink()
+        case = self._case_at(MONDAY_9)
+        with self._at(MONDAY_9):
+            both = self.env["care.case"].create(
+                [
+                    {
+                        "name": "One",
+                        "partner_id": self.customer.id,
+                        "company_id": self.company.id,
+                        "team_id": team and team.id,
+                    }
+                    for team in (self.team, self.team.copy({"calendar_id": False}))
+                ]
+            )
+        self.assertEqual(self._clock(case).state, "failed")
+        self.assertEqual(both.clock_ids.grouped("case_id")[both[0]].mapped("state")[0], "failed")
+        self.assertEqual(self._clock(both[1]).state, "running")
+
+    @quiet
+    def test_after_five_attempts_a_clock_waits_for_a_person(self):
+        calendar, hours = self._empty_calendar()
+        case = self._case_at(MONDAY_9)
+        clock = self._clock(case)
+        for _attempt in range(5):
+            clock.next_at = MONDAY_9
+            self._cron_at(MONDAY_10)
+        self.assertEqual((clock.state, clock.next_at), ("failed", False))
+        with self.assertRaises(AccessError):
+            clock.with_user(self.agent).action_retry()
+        with patch.object(type(clock), "_wake"):
+            calendar.attendance_ids = hours
+        with self._at(MONDAY_10):
+            clock.with_user(self.leader).action_retry()
+        self._cron_at(MONDAY_10)
+        self.assertEqual(clock.state, "running")
+
+    @quiet
+    def test_a_clock_planned_too_late_tells_the_leader(self):
+        calendar, hours = self._empty_calendar()
+        case = self._case_at(MONDAY_9)
+        with self._at(TUESDAY_10):
+            calendar.attendance_ids = hours
+        self._cron_at(TUESDAY_10)
+        clock = self._clock(case)
+        self.assertEqual(clock.breached_at, self._utc(MONDAY_13))
+        self.assertEqual(clock.alert_ids.user_id, self.leader)
+
+    @quiet
+    def test_a_case_whose_clock_cannot_be_planned_can_be_resolved(self):
+        self._empty_calendar()
+        case = self._case_at(MONDAY_9)
+        self._resolve(case, MONDAY_10)
+        self.assertEqual(set(case.clock_ids.mapped("state")), {"met"})
+        self._cron_at(TUESDAY_10)
+        self.assertEqual(set(case.clock_ids.mapped("state")), {"met"})
+
+    @quiet
+    def test_an_alert_that_fails_stops_neither_the_clock_nor_the_others(self):
+        bad, good = self._case_at(MONDAY_9), self._case_at(MONDAY_9)
+        alerts = type(self.env["care.sla.alert"])
+        tell = alerts._tell
+
+        def failing(self, passed):
+            if any(clock.case_id == bad for clock, _level in passed):
+                raise ValueError("no such leader")
+            return tell(self, passed)
+
+        with patch.object(alerts, "_tell", failing):
+            self._cron_at(TUESDAY_10)
+        self.assertEqual(self._clock(good).alert_ids.user_id, self.leader)
+        clock = self._clock(bad)
+        self.assertEqual(clock.state, "running")
+        self.assertIn("no such leader", clock.error)
+        self.assertTrue(clock.next_at)
+        with self._at(TUESDAY_10):
+            self.assertTrue(clock.is_late)
+
+    def test_a_policy_that_promises_ten_years_makes_no_trouble(self):
+        self.policy.target_ids[0].write({"kind": "days", "amount": 200000})
+        with quiet:
+            case = self._case_at(MONDAY_9)
+        self.assertEqual(self._clock(case).state, "failed")
+        self.assertIn("years", self._clock(case).error)

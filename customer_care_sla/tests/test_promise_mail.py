@@ -1,0 +1,38 @@
+from odoo.tests import tagged
+
+from .common import MONDAY_9, MONDAY_10, SlaCase
+
+
+@tagged("post_install", "-at_install")
+class TestPromiseMail(SlaCase):
+    def _mail(self, case):
+        with self._at(MONDAY_9):
+            self._run("care.notice")
+        return case.message_ids.filtered(lambda m: m.message_type == "auto_comment")
+
+    def test_the_acknowledgement_carries_the_number_and_the_promised_times(self):
+        case = self._case_at(MONDAY_9)
+        body = self._mail(case).body
+        self.assertIn(case.number, body)
+        self.assertIn("A first answer by Mon 23 Nov, 13:00", body)
+        self.assertIn("Solved by Wed 25 Nov, 09:00", body)
+
+    def test_the_promised_times_are_in_the_customers_language_and_zone(self):
+        self.env["res.lang"]._activate_lang("fr_BE")
+        self.customer.write({"lang": "fr_BE", "tz": "Asia/Kolkata"})
+        case = self._case_at(MONDAY_9)
+        line = case._care_promise_lines()[0]
+        self.assertIn("lun. 23 nov., 17:30", line)
+
+    def test_without_a_zone_the_companys_counts(self):
+        self.customer.tz = False
+        case = self._case_at(MONDAY_9)
+        self.assertIn("13:00", case._care_promise_lines()[0])
+
+    def test_only_what_is_still_promised_is_quoted(self):
+        case = self._case_at(MONDAY_9)
+        self._stage(case, "waiting_customer", MONDAY_10)
+        self.assertEqual(len(case._care_promise_lines()), 1)
+        with self._at(MONDAY_10):
+            self.env["care.sla.clock"]._meet(case)
+        self.assertEqual(case._care_promise_lines(), [])
