@@ -3,7 +3,7 @@ from . import care_survey_invitation
 from . import care_survey_score
 from . import care_owned_mixin
 from . import care_case
-from . import ir_qweb
+from . import mail_batch
 from . import res_company
 from . import res_config_settings
 from . import res_partner

@@ -7,7 +7,7 @@ from odoo.tools import format_date
 from odoo.addons.customer_care.models.care_due_mixin import reraise_if_concurrent
 from odoo.addons.customer_care.models.care_stage import OVER
 
-from .ir_qweb import CompiledBodies
+from .mail_batch import MailBatch
 
 _logger = logging.getLogger(__name__)
 
@@ -382,16 +382,12 @@ class CareSurveyInvitation(models.Model):
         for (company, template), rows in self.grouped(
             lambda row: (row.company_id, row.trigger_id.mail_template_id)
         ).items():
-            sender = template.with_company(company).with_context(
-                care_compiled_bodies=CompiledBodies()
-            )
-            mails = sender.send_mail_batch(
+            sender = template.with_company(company).with_context(care_mail_batch=MailBatch())
+            sender.send_mail_batch(
                 rows.ids,
                 email_values={"author_id": company.partner_id.id},
                 email_layout_xmlid="mail.mail_notification_light",
             )
-            # the link is the customer's alone: staff may read the message, not the mail
-            mails.mail_message_id.body = False
         mail_queue = self.env.ref("mail.ir_cron_mail_scheduler_action", raise_if_not_found=False)
         if mail_queue:
             mail_queue._trigger()

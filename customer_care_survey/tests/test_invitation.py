@@ -141,6 +141,9 @@ class TestInvitation(CareSurveyCase):
         self.assertEqual(mail.state, "outgoing")
         answer = invitation.user_input_id
         self.assertIn(answer.get_start_url(), mail.body_html)
+        outgoing = mail._prepare_outgoing_list()
+        self.assertEqual(outgoing[0]["email_to"], ['"Clara Moreau" <clara@example.com>'])
+        self.assertIn(answer.get_start_url(), outgoing[0]["body"])
         self.assertNotIn(answer.access_token, mail.mail_message_id.body or "")
         self.assertIn("Hearth and Home", mail.body_html)
         self.assertIn("Hearth and Home", mail.email_from)
