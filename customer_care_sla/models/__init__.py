@@ -6,6 +6,7 @@ from . import care_sla_clock
 from . import care_sla_alert
 from . import care_owned_mixin
 from . import care_case
+from . import care_followup
 from . import care_notice
 from . import care_team
 from . import mail_activity

@@ -114,6 +114,11 @@ class CareCase(models.Model):
         )
         return self.browse(res_id for (res_id,) in messages)
 
+    def _care_answered_by(self, user):
+        """One of ours has answered these customers; anybody else answers nothing."""
+        if self and user.active and not user.share:
+            self.env["care.sla.clock"]._answered(self, user)
+
     def message_new(self, msg_dict, custom_values=None):
         # the message that opens a case answers nothing, whoever wrote it
         return super().message_new(msg_dict, custom_values).with_context(care_opening=True)
@@ -127,24 +132,22 @@ class CareCase(models.Model):
             and message.author_id not in self.partner_id | self.commercial_partner_id
             and message.filtered_domain(self._care_reply_domain())
         ):
-            self.env["care.sla.clock"]._answered(self, message.author_id.main_user_id)
+            self._care_answered_by(message.author_id.main_user_id)
         return result
 
     def _message_mail_after_hook(self, mails):
         """The same for mails that people send to many customers at once."""
         result = super()._message_mail_after_hook(mails)
         user = self.env.user
-        if not user.share and user.active:
-            written = mails.filtered(
-                lambda mail: (
-                    mail.model == self._name
-                    and mail.author_id == user.partner_id
-                    and not mail.is_internal
-                    and mail.message_type not in AUTOMATIC
-                )
+        written = mails.filtered(
+            lambda mail: (
+                mail.model == self._name
+                and mail.author_id == user.partner_id
+                and not mail.is_internal
+                and mail.message_type not in AUTOMATIC
             )
-            if written:
-                self.env["care.sla.clock"]._answered(self.browse(written.mapped("res_id")), user)
+        )
+        self.browse(written.mapped("res_id"))._care_answered_by(user)
         return result
 
     # ------------------------------------------------------------

@@ -320,7 +320,8 @@ class CareSlaClock(models.Model):
         elif event == "stage_entered":
             self._stage_entered(records)
         elif event in ("case_resolved", "case_closed"):
-            self._meet(records)
+            user = self.env.user
+            self._meet(records, user=user if user.active and not user.share else None)
         elif event == "case_reopened":
             self._reopen(records)
 
@@ -401,21 +402,23 @@ class CareSlaClock(models.Model):
             for measure, choice in choices.items():
                 if not measures or measure in measures:
                     jobs.append((case, measure, choice, started))
-        return self.sudo()._plan(
-            [
-                {
-                    "case_id": case.id,
-                    "company_id": case.company_id.id,
-                    "measure": measure,
-                    "cycle": 1,
-                    "started_at": started,
-                    **vals,
-                }
-                for (case, measure, _choice, started), vals in zip(
-                    jobs, self._prepare_plans(jobs, now, silent=True), strict=True
-                )
-            ]
-        )
+        rows = [
+            {
+                "case_id": case.id,
+                "company_id": case.company_id.id,
+                "measure": measure,
+                "cycle": 1,
+                "started_at": started,
+                **vals,
+            }
+            for (case, measure, _choice, started), vals in zip(
+                jobs, self._prepare_plans(jobs, now, silent=True), strict=True
+            )
+        ]
+        # columns that are empty everywhere cost time and say nothing
+        used = {name for vals in rows for name, value in vals.items() if value}
+        rows = [{name: vals.get(name, False) for name in used} for vals in rows]
+        return self.sudo()._plan(rows)
 
     @api.model
     def _covered(self, case):
@@ -464,30 +467,43 @@ class CareSlaClock(models.Model):
         :param jobs: list of (record, measure, :class:`Choice`, start)
         :param bool silent: whether what has passed is passed in silence
         """
-        worktimes = self._worktimes(jobs)
-        return [self._prepare_plan(job, worktimes, now, silent) for job in jobs]
+        calendars = self._calendars(jobs)
+        worktimes = self._worktimes(jobs, calendars)
+        memo = {}
+        rows = []
+        for job, calendar in zip(jobs, calendars, strict=True):
+            record, measure, choice, started = job
+            # alike for all that start together
+            key = (record.company_id, calendar, choice.policy.id, choice.line, measure, started)
+            if key not in memo or choice.error:
+                worktime = choice.error or worktimes[record.company_id, calendar]
+                memo[key] = self._prepare_plan(job, worktime, now, silent)
+            vals = {**memo[key], "why": choice.why}
+            if vals["state"] == "running" and self._stands_still(record, measure):
+                worktime = self.env["care.worktime"].browse(vals["worktime_id"])
+                since = max(started, record.stage_since)
+                vals.update(self._prepare_pause(worktime, vals["due_at"], since))
+            rows.append(vals)
+        return rows
 
     @api.model
-    def _prepare_plan(self, job, worktimes, now, silent):
+    def _prepare_plan(self, job, worktime, now, silent):
+        """
+        :param worktime: the snapshot, or why there is none
+        """
         record, measure, choice, started = job
-        target = self.env["care.sla.target"]
         vals = {
             **dict.fromkeys(self._plan_fields, False),
             "policy_id": choice.policy.id,
             "target_id": choice.line.target_id,
-            "why": choice.why,
         }
         try:
-            if choice.error:
-                raise UserError(choice.error)
-            worktime = worktimes[record.company_id, self._calendar_of(record, choice)]
             if isinstance(worktime, str):
                 raise UserError(worktime)
-            spec = target._spec(choice.line.kind, choice.line.amount)
+            spec = self.env["care.sla.target"]._spec(choice.line.kind, choice.line.amount)
             worktime, plan = worktime._apply("plan", started, spec)
             levels = self._prepare_levels(choice.policy, measure, plan.seconds)
             passed, next_at = self._next_level(worktime, plan.due, levels, 0, now)
-            late = plan.due < now
             vals.update(
                 state="running",
                 spec_kind=spec.kind,
@@ -496,7 +512,7 @@ class CareSlaClock(models.Model):
                 worktime_id=worktime.id,
                 due_at=plan.due,
                 first_due_at=plan.due,
-                breached_at=plan.due if late else False,
+                breached_at=plan.due < now and plan.due,
                 levels=levels,
                 levels_passed=passed if silent else 0,
                 next_at=next_at if silent or not passed else now,
@@ -509,8 +525,6 @@ class CareSlaClock(models.Model):
                 attempts=1,
                 next_at=self._next_attempt(1),
             )
-        if vals["state"] == "running" and self._stands_still(record, measure):
-            vals.update(self._prepare_pause(worktime, plan.due, max(started, record.stage_since)))
         return vals
 
     #: What a plan says anew.
@@ -522,24 +536,32 @@ class CareSlaClock(models.Model):
     )
 
     @api.model
-    def _calendar_of(self, record, choice):
-        """The working hours of the policy, or else of the team or the company."""
-        if choice.policy.calendar_id:
-            return self.env["resource.calendar"].browse(choice.policy.calendar_id)
-        company = record.company_id
-        return (record.team_id or self.env["care.team"])._calendar(company)
+    def _calendars(self, jobs):
+        """For each job the working hours of the policy, or else of the team or the company."""
+        memo = {}
+        calendars = []
+        for record, _measure, choice, _started in jobs:
+            key = (choice.policy.calendar_id, record.team_id, record.company_id)
+            if key not in memo:
+                calendar_id, team, company = key
+                memo[key] = (
+                    self.env["resource.calendar"].browse(calendar_id)
+                    if calendar_id
+                    else team._calendar(company)
+                )
+            calendars.append(memo[key])
+        return calendars
 
     @api.model
-    def _worktimes(self, jobs):
+    def _worktimes(self, jobs, calendars):
         """The snapshots that these jobs need: two queries for all calendars of a company.
 
         :return: dict (company, calendar) -> snapshot, or why there is none
         """
         wanted = {}
-        for record, _measure, choice, started in jobs:
+        for (record, _measure, choice, _started), calendar in zip(jobs, calendars, strict=True):
             if not choice.error:
-                calendar = self._calendar_of(record, choice)
-                wanted.setdefault(record.company_id, {}).setdefault(calendar, started)
+                wanted.setdefault(record.company_id, {})[calendar] = True
         worktimes = {}
         for company, calendars in wanted.items():
             for calendar, worktime in self._worktimes_of(company, list(calendars)).items():

@@ -5,29 +5,24 @@ class MailActivity(models.Model):
     _inherit = "mail.activity"
 
     def _action_done(self, feedback=False, attachment_ids=None):
-        calls = self._care_calls()
+        called = self._care_called()
         result = super()._action_done(feedback=feedback, attachment_ids=attachment_ids)
-        if calls:
-            self.env["care.sla.clock"]._answered(calls, self.env.user)
+        called._care_answered_by(self.env.user)
         return result
 
-    def _care_calls(self):
+    def _care_called(self):
         """Cases whose customer was called, by what these activities say.
 
-        A follow-up that reached nobody is no call.
+        The face of a follow-up says nothing: its outcome does.
         """
         calls = self.filtered(
             lambda activity: (
                 activity.res_model == "care.case" and activity.activity_category == "phonecall"
             )
         )
-        if not calls or self.env.user.share or not self.env.user.active:
-            return self.env["care.case"]
-        # sudo: the outcome says whether the call counts, whoever marks it as done
-        in_vain = (
-            self.env["care.followup"]
-            .sudo()
-            .search([("activity_id", "in", calls.ids), ("outcome_id.consequence", "=", "again")])
+        # sudo: whether it is a follow-up, whoever marks it as done
+        followups = self.env["care.followup"].sudo()
+        faces = calls and followups.search([("activity_id", "in", calls.ids)]).activity_id
+        return self.env["care.case"].browse(
+            {call.res_id for call in calls if call.id not in faces.ids}
         )
-        calls -= in_vain.activity_id.sudo(calls.env.su)
-        return self.env["care.case"].browse(calls.mapped("res_id"))

@@ -141,6 +141,16 @@ class TestReplies(SlaCase):
         self._followup("satisfied")
         self._assert_answered(True)
 
+    def test_a_follow_up_done_before_its_day_is_an_answer_too(self):
+        followup = (
+            self.env["care.followup"]
+            .with_user(self.agent)
+            .create({"name": "Call", "case_id": self.case.id, "user_id": self.agent.id})
+        )
+        followup.outcome_id = self.env.ref("customer_care.outcome_satisfied")
+        followup.action_done()
+        self._assert_answered(True)
+
     def test_a_mail_to_many_customers_is_an_answer(self):
         composer = (
             self.env["mail.compose.message"]
