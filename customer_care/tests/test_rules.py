@@ -1,7 +1,8 @@
 import psycopg2
 
+from odoo import fields
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import tagged
+from odoo.tests import RecordCapturer, tagged
 from odoo.tools import mute_logger
 
 from .common import CareCase
@@ -138,6 +139,24 @@ class TestRules(CareCase):
         self._confirmed()
         after = self.env["ir.cron.trigger"].search_count([("cron_id", "=", cron.id)])
         self.assertEqual(after, before + 1)
+
+    def test_what_is_due_at_once_wakes_the_cron_at_once(self):
+        """Odoo wakes its workers for what is due by a clock without microseconds; the rest
+        waits for the minute in which they look by themselves.
+        """
+        before = fields.Datetime.now()
+        cron = self.env.ref("customer_care.ir_cron_notices")
+        with RecordCapturer(self.env["ir.cron.trigger"], [("cron_id", "=", cron.id)]) as new:
+            self._case()
+        self.assertEqual(len(new.records), 1)
+        self.env.flush_all()
+        self.env.cr.execute(
+            "SELECT call_at FROM ir_cron_trigger WHERE id = %s", (new.records.id,)
+        )
+        (call_at,) = self.env.cr.fetchone()
+        self.assertLessEqual(before, call_at)
+        self.assertLessEqual(call_at, fields.Datetime.now())
+        self.assertFalse(call_at.microsecond)
 
     def test_a_stage_with_records_keeps_its_meaning(self):
         self._confirmed()
