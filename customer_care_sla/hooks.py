@@ -4,7 +4,9 @@ def post_init_hook(env):
 
 
 def uninstall_hook(env):
-    """Take away the activities that this addon made: their types go with it."""
+    """Take away the activities that this addon made, whose types go with it, and the clocks,
+    which keep policies from being deleted.
+    """
     types = env["mail.activity.type"].browse()
     for name in ("at_risk", "broken"):
         types |= (
@@ -14,3 +16,5 @@ def uninstall_hook(env):
     env["mail.activity"].with_context(active_test=False).search(
         [("activity_type_id", "in", types.ids)]
     ).unlink()
+    env.cr.execute("DELETE FROM care_sla_clock")
+    env.invalidate_all(flush=False)
