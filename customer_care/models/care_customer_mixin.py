@@ -15,6 +15,12 @@ class CareCustomerMixin(models.AbstractModel):
         groups="base.group_user",
     )
     is_key = fields.Boolean("Key Customer", compute="_compute_tier_id", groups="base.group_user")
+    customer_note = fields.Text(
+        "Good to Know",
+        compute="_compute_tier_id",
+        groups="base.group_user",
+        help="From the customer's profile: what everyone who serves them should know.",
+    )
 
     @api.depends("partner_id", "company_id")
     def _compute_tier_id(self):
@@ -24,6 +30,7 @@ class CareCustomerMixin(models.AbstractModel):
                 profile = profiles.get(record.partner_id.commercial_partner_id)
                 record.tier_id = profile.tier_id if profile else False
                 record.is_key = record.tier_id.is_key
+                record.customer_note = profile.note if profile else False
 
     def _search_tier_id(self, operator, value):
         # the present company's view of its customers, as on the partner

@@ -42,8 +42,10 @@ class CareFollowup(models.Model):
         ondelete="set null",
         index="btree_not_null",
     )
-    journey_id = fields.Many2one("care.journey", ondelete="cascade", index=True)
-    case_id = fields.Many2one("care.case", ondelete="cascade", index="btree_not_null")
+    journey_id = fields.Many2one("care.journey", "Journey", ondelete="cascade", index=True)
+    case_id = fields.Many2one("care.case", "Case", ondelete="cascade", index="btree_not_null")
+    order_name = fields.Char("Order", compute="_compute_order_name")
+    products = fields.Char("Bought", compute="_compute_order_name")
     occurrence = fields.Integer(default=1, readonly=True, help="The cycle of the journey or case.")
     occurrence_try = fields.Integer(
         "Try", default=1, readonly=True, help="How often it was tried to reach them."
@@ -115,6 +117,21 @@ class CareFollowup(models.Model):
     # ------------------------------------------------------------
     # Fields
     # ------------------------------------------------------------
+
+    @api.depends("partner_id", "name")
+    def _compute_display_name(self):
+        for followup in self:
+            followup.display_name = " · ".join(
+                filter(None, (followup.partner_id.name, followup.name))
+            )
+
+    @api.depends("journey_id", "case_id.journey_id")
+    def _compute_order_name(self):
+        for followup in self:
+            # sudo: whoever has to call the customer may know about what
+            journey = (followup.journey_id or followup.case_id.journey_id).sudo()
+            followup.order_name = journey.name
+            followup.products = journey.products
 
     @api.depends("journey_id.team_id", "case_id.team_id")
     def _compute_team_id(self):

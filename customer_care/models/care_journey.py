@@ -1,7 +1,10 @@
+from collections import defaultdict
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from .care_due_mixin import insert_new
+from .care_stage import OVER
 
 
 class CareJourney(models.Model):
@@ -42,8 +45,14 @@ class CareJourney(models.Model):
     salesperson_id = fields.Many2one(related="order_id.user_id", string="Salesperson")
     followup_ids = fields.One2many("care.followup", "journey_id", "Follow-ups")
     case_ids = fields.One2many("care.case", "journey_id", "Cases")
-    case_count = fields.Integer(compute="_compute_case_count")
-    next_followup_date = fields.Date(compute="_compute_next_followup_date")
+    case_count = fields.Integer("All Cases", compute="_compute_case_count")
+    open_case_count = fields.Integer("Open Cases", compute="_compute_case_count")
+    next_followup_date = fields.Date("Next Follow-up", compute="_compute_next_followup_date")
+    products = fields.Char(
+        "Bought",
+        compute="_compute_products",
+        help="What the customer has ordered; services only where there are no goods.",
+    )
     color = fields.Integer()
 
     _order_uniq = models.UniqueIndex("(order_id)", "This order has its journey already.")
@@ -62,13 +71,38 @@ class CareJourney(models.Model):
             journey.display_name = " · ".join(filter(None, (journey.name, journey.partner_id.name)))
 
     def _compute_case_count(self):
-        counts = dict(
-            self.env["care.case"]._read_group(
-                [("journey_id", "in", self.ids)], ["journey_id"], ["__count"]
+        counts = defaultdict(int)
+        groups = self.env["care.case"]._read_group(
+            [("journey_id", "in", self.ids)], ["journey_id", "stage_category"], ["__count"]
+        )
+        for journey, category, count in groups:
+            counts[journey, category in OVER] += count
+        for journey in self:
+            journey.open_case_count = counts[journey, False]
+            journey.case_count = counts[journey, False] + counts[journey, True]
+
+    def _compute_products(self):
+        # sudo: whoever sees the journey may know what it is about; the order's own rules
+        # stay
+        lines = (
+            self.env["sale.order.line"]
+            .sudo()
+            .search_fetch(
+                [("order_id", "in", self.order_id.ids), ("product_id", "!=", False)],
+                ["order_id", "product_id", "product_uom_qty"],
+                order="sequence, id",
             )
         )
+        by_order = lines.grouped("order_id")
         for journey in self:
-            journey.case_count = counts.get(journey, 0)
+            mine = by_order.get(journey.order_id.sudo(), lines.browse())
+            goods = mine.filtered(lambda line: line.product_id.type != "service") or mine
+            journey.products = ", ".join(
+                f"{line.product_uom_qty:g} × {line.product_id.name}"
+                if line.product_uom_qty != 1
+                else line.product_id.name
+                for line in goods
+            )
 
     def _compute_next_followup_date(self):
         dates = dict(

@@ -333,7 +333,8 @@ class CareOwnedMixin(models.AbstractModel):
             owner = stage.owner_id
         elif rule == "leader":
             owner = team.leader_id
-        elif rule == "least_busy":
+        elif rule == "least_busy" and owner not in team.member_ids:
+            # whoever has it already keeps it: a case that is reopened stays in its hands
             owner = self._least_busy(team, memo)
         return self._present(owner or self.owner_id, team)
 
