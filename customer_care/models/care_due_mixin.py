@@ -148,7 +148,10 @@ class CareDueMixin(models.AbstractModel):
         if moments and cron:
             # read together: one event plans rows for several crons
             cron = cron.with_prefetch([other.id for other in crons.values()])
-            cron._trigger(at=max(min(moments), self.env.cr.now()))
+            # what is due now is due by Odoo's own clock, which has no microseconds: a moment
+            # of the transaction's clock would wait for the next minute
+            moment = min(moments)
+            cron._trigger(at=moment if moment > self.env.cr.now() else None)
 
     @api.model
     def _due_crons(self):
