@@ -19,7 +19,7 @@
         "views/res_config_settings_views.xml",
         "views/customer_care_sla_menus.xml",
     ],
-    "demo": [],
+    "demo": ["demo/care_demo.xml"],
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",
     "application": False,

@@ -119,6 +119,8 @@ class CareCase(models.Model):
         if self and user.active and not user.share:
             self.env["care.sla.clock"]._answered(self, user)
 
+    @api.private
+    @api.model
     def message_new(self, msg_dict, custom_values=None):
         # the message that opens a case answers nothing, whoever wrote it
         return super().message_new(msg_dict, custom_values).with_context(care_opening=True)
