@@ -24,7 +24,7 @@
         "views/survey_question_views.xml",
         "views/customer_care_survey_menus.xml",
     ],
-    "demo": [],
+    "demo": ["demo/care_demo.xml"],
     "uninstall_hook": "uninstall_hook",
     "application": False,
 }
