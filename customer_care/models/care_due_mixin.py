@@ -165,6 +165,14 @@ class CareDueMixin(models.AbstractModel):
         find = self.env["ir.model.data"]._xmlid_to_res_id
         return {name: crons.browse(found) for name in names if name and (found := find(name))}
 
+    @api.model
+    def _wake_mail_queue(self):
+        """Send what a cron has just written now: Odoo's own queue looks once an hour."""
+        queue = self.env.ref("mail.ir_cron_mail_scheduler_action", raise_if_not_found=False)
+        if queue:
+            # sudo: the engine may wake the mail queue, whoever set it going
+            queue.sudo()._trigger(at=fields.Datetime.now())
+
     def _cancel_due(self, extra=None):
         """End the rows that are still open; the ones that are over stay as they are."""
         rows = self.filtered(lambda row: row.state not in ("done", "cancelled"))

@@ -100,6 +100,7 @@ class CareNotice(models.Model):
             subtype_xmlid="mail.mt_comment",
             email_layout_xmlid="mail.mail_notification_light",
         )
+        rows._wake_mail_queue()
         return rows
 
     def _after_told(self, kind):

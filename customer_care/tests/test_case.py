@@ -1,6 +1,6 @@
-from odoo import Command
+from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import tagged
+from odoo.tests import RecordCapturer, tagged
 
 from .common import CareCase
 
@@ -41,6 +41,14 @@ class TestCase(CareCase):
 
     def _mails(self, case):
         return case.message_ids.filtered(lambda m: m.message_type == "auto_comment")
+
+    def test_a_mail_does_not_wait_for_the_hourly_queue(self):
+        queue = self.env.ref("mail.ir_cron_mail_scheduler_action")
+        with RecordCapturer(self.env["ir.cron.trigger"], [("cron_id", "=", queue.id)]) as new:
+            self._case()
+            self._run("care.notice")
+        self.assertEqual(len(new.records), 1)
+        self.assertLessEqual(new.records.call_at, fields.Datetime.now())
 
     def test_a_customer_without_an_address_is_no_error(self):
         self.customer.email = False

@@ -388,9 +388,7 @@ class CareSurveyInvitation(models.Model):
                 email_values={"author_id": company.partner_id.id},
                 email_layout_xmlid="mail.mail_notification_light",
             )
-        mail_queue = self.env.ref("mail.ir_cron_mail_scheduler_action", raise_if_not_found=False)
-        if mail_queue:
-            mail_queue._trigger()
+        self._wake_mail_queue()
 
     def _prepare_answer_vals(self, predefined):
         """Values of the row that will take the answer, as Surveys would make it.
