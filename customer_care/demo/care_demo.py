@@ -329,6 +329,9 @@ class CareDemo(models.AbstractModel):
                 "Went through it on the phone: the door lock had not clicked. The programme ran "
                 "to its end.",
             ),
+            # the leader spreads the work before the weekend
+            (1, "16:00", "give", "case_whitfield_idea", "user_nora"),
+            (1, "16:01", "give", "case_lakeside", "user_nora"),
             # a fridge that hums
             (
                 *(1, "09:40", "report", "case_lindqvist", "order_lindqvist", "product_fridge"),
@@ -660,6 +663,11 @@ class CareDemo(models.AbstractModel):
 
     def _play_severity(self, name, severity):
         self._by_owner(name).severity = severity
+
+    def _play_give(self, name, user):
+        """The team leader hands a case to somebody else."""
+        case = self._there(name)
+        case.with_user(case.team_id.leader_id).owner_id = self._there(user)
 
     def _play_work(self, name):
         self._play_move_case(name, "stage_case_progress")
