@@ -51,4 +51,5 @@ def take_from_person(model, vals_list, engine_fields):
         taken.append(vals)
         commands.append(rest)
     check_targets(model, taken)
-    return model.with_context(context), taken, commands
+    # the whole context anew: the defaults have to go
+    return model.with_context(context), taken, commands  # pylint: disable=context-overridden
