@@ -76,9 +76,7 @@ def _equal(worktime, ours, theirs):
     """To the second; but an exact fit ends at closing here, and may land at the next
     opening there."""
     theirs = (theirs + timedelta(milliseconds=500)).replace(microsecond=0)
-    return ours == theirs or (
-        not worktime.is_open(ours) and theirs == worktime.next_opening(ours)
-    )
+    return ours == theirs or (not worktime.is_open(ours) and theirs == worktime.next_opening(ours))
 
 
 def main(env, records=RECORDS, out=print):
@@ -117,17 +115,14 @@ def main(env, records=RECORDS, out=print):
 
         began, their_queries = clock(), env.cr.sql_log_count
         theirs = [
-            calendar.plan_hours(
-                seconds / 3600, start, compute_leaves=True, domain=domain
-            )
+            calendar.plan_hours(seconds / 3600, start, compute_leaves=True, domain=domain)
             for start, seconds in questions
         ]
         their_time = clock() - began
         their_queries = env.cr.sql_log_count - their_queries
 
         different = sum(
-            not _equal(worktime, mine, other)
-            for mine, other in zip(ours, theirs, strict=True)
+            not _equal(worktime, mine, other) for mine, other in zip(ours, theirs, strict=True)
         )
         size = len(row.payload)
     finally:

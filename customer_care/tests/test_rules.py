@@ -150,9 +150,7 @@ class TestRules(CareCase):
             self._case()
         self.assertEqual(len(new.records), 1)
         self.env.flush_all()
-        self.env.cr.execute(
-            "SELECT call_at FROM ir_cron_trigger WHERE id = %s", (new.records.id,)
-        )
+        self.env.cr.execute("SELECT call_at FROM ir_cron_trigger WHERE id = %s", (new.records.id,))
         (call_at,) = self.env.cr.fetchone()
         self.assertLessEqual(before, call_at)
         self.assertLessEqual(call_at, fields.Datetime.now())

@@ -105,9 +105,7 @@ class Attack(CareCase, HttpCase):
         )
         cls.env.user.company_ids = [Command.link(cls.other_company.id)]
         cls.company_b = {
-            role: cls._user(
-                f"care_b_{role}", f"customer_care.group_{role}", cls.other_company
-            )
+            role: cls._user(f"care_b_{role}", f"customer_care.group_{role}", cls.other_company)
             for role in ("agent", "leader", "manager")
         }
         cls.stranger = cls._user("care_stranger", "base.group_user")
@@ -323,9 +321,7 @@ class TestSecurity(Attack):
 
     def test_whose_records_each_role_reads_and_writes(self):
         leader2 = self._user("care_leader2", "customer_care.group_leader")
-        rep2 = self._user(
-            "care_rep2", "customer_care.group_agent,sales_team.group_sale_salesman"
-        )
+        rep2 = self._user("care_rep2", "customer_care.group_agent,sales_team.group_sale_salesman")
         # record -> user -> what he may do with it
         expected = {
             self.secret: {
@@ -397,9 +393,7 @@ class TestSecurity(Attack):
                         self.assertNotIn(record, found.search([]).sudo(False))
                         self.assertFalse(found.search([("id", "in", record.ids)]))
                         self.assertEqual(
-                            found._read_group(
-                                [("id", "in", record.ids)], [], ["__count"]
-                            ),
+                            found._read_group([("id", "in", record.ids)], [], ["__count"]),
                             [(0,)],
                         )
                     with self.assertRaises(AccessError):
@@ -446,14 +440,10 @@ class TestSecurity(Attack):
             self.secret.with_user(self.agent).write({"partner_id": hidden.id})
             self.secret.with_user(self.agent).read(["partner_email"])
         with self.assertRaises(AccessError):
-            self.env["care.profile"].with_user(self.agent).create(
-                {"partner_id": hidden.id}
-            ).read()
+            self.env["care.profile"].with_user(self.agent).create({"partner_id": hidden.id}).read()
 
     def test_a_rep_gets_no_right_to_an_order_by_registering_a_case_on_it(self):
-        rep2 = self._user(
-            "care_rep2", "customer_care.group_agent,sales_team.group_sale_salesman"
-        )
+        rep2 = self._user("care_rep2", "customer_care.group_agent,sales_team.group_sale_salesman")
         order = self._order()
         with self.assertRaises(AccessError):
             order.with_user(rep2).read(["amount_total"])
@@ -742,9 +732,7 @@ class TestSecurity(Attack):
                 self._refused(user, model, "copy", ids)
                 self._refused(user, model, "export_data", ids, fields_to_export=["name"])
                 self._refused(user, model, "web_read", ids, specification={"name": {}})
-                self._call(
-                    user, model, "message_subscribe", ids, partner_ids=[user.partner_id.id]
-                )
+                self._call(user, model, "message_subscribe", ids, partner_ids=[user.partner_id.id])
                 self.assertNotIn(user.partner_id, self.secret.message_partner_ids)
         for method, kwargs in {
             "search": {"domain": [], "order": "id"},
@@ -1132,9 +1120,7 @@ class TestSecurity(Attack):
                     self.assertNotIn(self.customer, message.partner_ids)
                     self.assertFalse(message.outgoing_email_to)
                     self.assertEqual(message.create_uid, self.thief)
-                    self.assertGreater(
-                        message.date, fields.Datetime.now() - timedelta(hours=1)
-                    )
+                    self.assertGreater(message.date, fields.Datetime.now() - timedelta(hours=1))
 
     # ------------------------------------------------------------
     # Every public method of ours
@@ -1143,9 +1129,7 @@ class TestSecurity(Attack):
     def _public_methods(self):
         """(model, method) for all that our code offers to remote calls."""
         for model in sorted(self.env.registry):
-            for name, function in inspect.getmembers(
-                self.env.registry[model], inspect.isfunction
-            ):
+            for name, function in inspect.getmembers(self.env.registry[model], inspect.isfunction):
                 defined = any(
                     name in vars(cls)
                     and getattr(vars(cls)[name], "__module__", "").startswith(
@@ -1193,9 +1177,7 @@ class TestSecurity(Attack):
                 ids = None if hasattr(function, "_api_model") else record and record.ids
                 if record is None and ids is None and method != "create":
                     continue
-                if user in self.company_b.values() and (
-                    method == "create" or model in SHARED
-                ):
+                if user in self.company_b.values() and (method == "create" or model in SHARED):
                     continue  # they may create for their own company, and share these
                 with self.subTest(user=user.login, model=model, method=method):
                     status, answer = self._call(user, model, method, ids, **kwargs)
@@ -1216,4 +1198,3 @@ class TestSecurity(Attack):
         self._refused(self.agent, "care.retry", "action_retry", self.retry.ids)
         self.assertEqual(self.secret.stage_category, "resolved")
         self.assertEqual(self.followup.state, "planned")
-
