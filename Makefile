@@ -1,6 +1,6 @@
-.PHONY: run test lint shell reset lock
+.PHONY: run test lint screenshots shell reset lock
 
-run test lint shell reset:
+run test lint screenshots shell reset:
 	@./care $@
 
 # After a change in requirements/*.in; needs uv

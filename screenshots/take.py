@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Take the pictures of the documentation from a server with the demo data.
+
+`./care screenshots` calls it with a fresh demo:
+
+    take.py URL FOLDER [--browser PATH]
+"""
+
+import argparse
+import contextlib
+import io
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+MAX_BYTES = 300_000
+DESKTOP = {"width": 1440, "height": 860}
+PHONE = {"width": 390, "height": 844}
+
+
+class Camera:
+    def __init__(self, browser, url, folder):
+        self.browser, self.url, self.folder = browser, url, folder
+        self.states = {}
+
+    @contextlib.contextmanager
+    def page_of(self, login, viewport=DESKTOP):
+        """A page of somebody who has logged in."""
+        phone = viewport is PHONE
+        context = self.browser.new_context(
+            base_url=self.url,
+            locale="en-US",
+            timezone_id="Europe/Brussels",
+            viewport=viewport,
+            device_scale_factor=2 if phone else 1,
+            has_touch=phone,
+            is_mobile=phone,
+            storage_state=self.states.get(login),
+        )
+        context.set_default_timeout(60_000)
+        page = context.new_page()
+        if login not in self.states:
+            page.goto("/web/login")
+            page.fill("input[name=login]", login)
+            page.fill("input[name=password]", login)
+            page.click("form.oe_login_form button[type=submit]")
+            page.wait_for_url(lambda address: "/web/login" not in address)
+            self.states[login] = context.storage_state()
+        yield page
+        context.close()
+
+    def take(self, page, name, settle=1500):
+        """The page as it is, once it stands still."""
+        page.mouse.move(0, 0)
+        page.wait_for_timeout(settle)
+        image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        data = io.BytesIO()
+        image.quantize(128, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
+        if data.tell() > MAX_BYTES:
+            raise SystemExit(f"{name}.png has {data.tell()} bytes, more than {MAX_BYTES}.")
+        (self.folder / f"{name}.png").write_bytes(data.getvalue())
+        print(f"  {name}.png  {data.tell() // 1000} kB", flush=True)
+
+
+def view(page, address, kind=None):
+    """Open a screen, maybe as another kind of view."""
+    page.goto(address)
+    page.locator(".o_action_manager .o_view_controller").wait_for()
+    if kind:
+        page.locator(f".o_switch_view.o_{kind}").click()
+        page.locator(f".o_{kind}_view").wait_for()
+
+
+def card(page, text):
+    return page.locator(".o_kanban_record:not(.o_kanban_ghost)", has_text=text).first
+
+
+def take_all(camera):
+    with camera.page_of("rita") as page:
+        view(page, "/odoo/my-follow-ups")
+        camera.take(page, "my-follow-ups")
+        page.locator("tr.o_data_row", has_text="Yuki Tanaka").first.get_by_role(
+            "button", name="Done"
+        ).click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Problem", exact=True).check()
+        dialog.locator("[name=feedback] textarea").fill(
+            "“The left zone beeps and goes off after a minute.”"
+        )
+        camera.take(page, "follow-up-done")
+    with camera.page_of("rita", PHONE) as page:
+        view(page, "/odoo/my-follow-ups")
+        camera.take(page, "my-follow-ups-phone")
+    with camera.page_of("marc") as page:
+        view(page, "/odoo/journeys")
+        camera.take(page, "journeys")
+        view(page, "/odoo/action-customer_care_sla.care_sla_policy_action")
+        page.get_by_role("cell", name="Key customers: two hours").click()
+        page.locator(".o_form_view").wait_for()
+        camera.take(page, "sla-policy")
+        view(page, "/odoo/action-customer_care_survey.care_survey_score_action")
+        camera.take(page, "scores")
+    with camera.page_of("lena") as page:
+        view(page, "/odoo/cases")
+        camera.take(page, "register")
+        card(page, "Film on the glasses").click()
+        page.locator(".o_form_view .o-mail-Message").first.wait_for()
+        camera.take(page, "case")
+        view(page, "/odoo/promises")
+        camera.take(page, "promises")
+    for viewport, name in ((DESKTOP, "portal-case"), (PHONE, "portal-case-phone")):
+        with camera.page_of("clara", viewport) as page:
+            page.goto("/my/cases")
+            page.get_by_role("link", name="How does the cleaning programme start?").click()
+            page.get_by_role("button", name="Yes, it is solved").wait_for()
+            camera.take(page, name)
+    with camera.page_of("admin") as page:
+        page.goto("/odoo/settings")
+        page.locator(".settings_tab .tab[data-key=customer_care]").click()
+        camera.take(page, "settings")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("url", help="where the demo is served")
+    parser.add_argument("folder", type=Path, help="where the pictures go")
+    parser.add_argument("--browser", help="the Chromium to use")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=options.browser, args=FLAGS)
+        take_all(Camera(browser, options.url, options.folder))
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
