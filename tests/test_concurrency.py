@@ -1,0 +1,339 @@
+"""Several processes on one database: everything once, nothing lost."""
+
+import re
+
+from support import Visitor, assert_all_once, together
+
+pytest_plugins = ("support",)
+
+
+def test_two_processes_confirming_the_same_quotation_at_once_start_everything_once(
+    crew, scene, rows
+):
+    orders = scene["orders"][:20]
+    results = crew(
+        """
+        from odoo.exceptions import UserError
+
+        def confirm_all(env, meet):
+            def confirm(order):
+                try:
+                    env['sale.order'].with_user(user).browse(order).action_confirm()
+                    env.flush_all()
+                    return 'confirmed'
+                except UserError as error:
+                    return f'refused: {error}'
+
+            told = []
+            for order in orders:
+                meet()
+                told.append(retried(env, lambda: confirm(order)))
+            return told
+
+        result = crew((confirm_all,), (confirm_all,))
+        """,
+        user=scene["seller"],
+        orders=orders,
+    )
+    for order, told in zip(orders, zip(*results, strict=True), strict=True):
+        assert sorted(word[:9] for word in told) == ["confirmed", "refused: "], told
+        assert rows(f"SELECT state FROM sale_order WHERE id = {order}") == [("sale",)]
+        ((journey, owner),) = rows(
+            f"SELECT id, owner_id FROM care_journey WHERE order_id = {order}"
+        )
+        assert owner == scene["seller"]
+        assert rows(
+            "SELECT name, count(*), min(state) FROM care_followup"
+            f" WHERE journey_id = {journey} GROUP BY 1 ORDER BY 1"
+        ) == [("Ask", 1, "planned"), ("Thank", 1, "planned")]
+    assert_all_once(rows)
+
+
+def test_an_order_confirmed_and_cancelled_at_once_ends_as_one_or_the_other(crew, scene, rows):
+    orders = scene["orders"][:12]
+    crew(
+        """
+        def confirm(env, meet):
+            for order in orders:
+                meet()
+                retried(env, lambda: (
+                    env['sale.order'].browse(order).filtered(lambda o: o.state == 'draft')
+                    .action_confirm() if env['sale.order'].browse(order).state == 'draft'
+                    else None, env.flush_all()))
+
+        def cancel(env, meet):
+            for order in orders:
+                meet()
+                retried(env, lambda: (
+                    env['sale.order'].browse(order)._action_cancel(), env.flush_all()))
+
+        crew((confirm,), (cancel,))
+        """,
+        orders=orders,
+    )
+    for order in orders:
+        ((state,),) = rows(f"SELECT state FROM sale_order WHERE id = {order}")
+        journeys = rows(
+            "SELECT j.stage_category, (SELECT count(*) FROM care_followup f WHERE"
+            " f.journey_id = j.id AND f.state IN ('planned', 'open'))"
+            f" FROM care_journey j WHERE order_id = {order}"
+        )
+        if state == "cancel":
+            assert journeys in ([], [("cancelled", 0)])
+        else:
+            assert (state, journeys) == ("sale", [("open", 2)])
+    assert_all_once(rows)
+
+
+def test_processes_confirming_orders_and_opening_cases_while_the_crons_run_lose_nothing(
+    crew, scene, rows
+):
+    orders = scene["orders"][:24]
+    *_others, runs = crew(
+        """
+        def confirm(env, meet, orders):
+            meet()
+            for order in orders:
+                retried(env, lambda: (
+                    env['sale.order'].browse(order).action_confirm(), env.flush_all()))
+
+        def report(env, meet, name):
+            meet()
+            for number in range(12):
+                retried(env, lambda: (env['care.case'].create({
+                    'name': f'{name} {number}', 'partner_id': customer, 'team_id': team,
+                }), env.flush_all()))
+
+        result = crew(
+            (confirm, orders[:12]), (confirm, orders[12:]), (report, 'Left'), (report, 'Right'),
+            (run_crons, 3, 1.5))
+        """,
+        orders=orders,
+        customer=scene["customers"][0],
+        team=scene["team"],
+    )
+    assert runs > 1, "the cron did not run beside the others"
+    assert rows(
+        "SELECT count(*), count(DISTINCT order_id) FROM care_journey"
+        f" WHERE order_id IN ({', '.join(map(str, orders))})"
+    ) == [(24, 24)]
+    assert rows(
+        f"SELECT state, count(*) FROM care_followup WHERE policy_id = {scene['policy']} GROUP BY 1"
+    ) == [("open", 48)]
+    ours = "c.name ~ '^(Left|Right) '"
+    assert rows(f"SELECT count(*), count(DISTINCT number) FROM care_case c WHERE {ours}") == [
+        (24, 24)
+    ]
+    assert rows(
+        "SELECT n.state, count(*) FROM care_notice n JOIN care_case c ON c.id = n.case_id"
+        f" WHERE {ours} GROUP BY 1"
+    ) == [("done", 24)]
+    mails = rows(
+        "SELECT m.res_id, count(*) FROM mail_message m JOIN care_case c ON c.id = m.res_id"
+        f" WHERE m.model = 'care.case' AND m.message_type = 'auto_comment' AND {ours} GROUP BY 1"
+    )
+    assert len(mails) == 24 and {count for _case, count in mails} == {1}
+    assert_all_once(rows)
+
+
+def test_a_person_editing_and_closing_follow_ups_while_the_cron_runs_loses_nothing(
+    crew, scene, rows
+):
+    gestures, runs = crew(
+        """
+        env['sale.order'].browse(orders).action_confirm()
+
+        def work(env, meet):
+            mine = env['care.followup'].with_user(user).search(
+                [('policy_id', '=', policy)], order='next_at desc, id desc')
+            outcome = env.ref('customer_care.outcome_satisfied').id
+
+            def done(row):
+                row.write({'outcome_id': outcome, 'feedback': f'All well {row.id}'})
+                row.action_done()
+
+            def moved(row):
+                row.write({'date_due': '2099-01-05'})
+
+            def given(row):
+                row.write({'user_id': other})
+
+            meet()
+            told = {}
+            for number, row in enumerate(mine):
+                gesture = (done, moved, given)[number % 3]
+                retried(env, lambda: (gesture(row), env.flush_all()))
+                told[row.id] = gesture.__name__
+            return told
+
+        result = crew((work,), (run_crons, 2, 1))
+        """,
+        orders=scene["orders"][:24],
+        user=scene["seller"],
+        other=scene["agent"],
+        policy=scene["policy"],
+    )
+    assert runs, "the cron did not run beside the person"
+    assert len(gestures) == 48
+    found = {
+        row_id: rest
+        for row_id, *rest in rows(
+            "SELECT f.id, f.state, f.user_id, f.date_due, coalesce(f.feedback, ''),"
+            " coalesce(f.done_by_id, 0), f.next_at IS NOT NULL,"
+            " (SELECT count(*) FROM mail_activity a WHERE a.id = f.activity_id AND a.active)"
+            f" FROM care_followup f WHERE policy_id = {scene['policy']}"
+        )
+    }
+    for row_id, gesture in gestures.items():
+        state, user, day, feedback, done_by, planned, activities = found[int(row_id)]
+        if gesture == "done":
+            assert (state, planned, activities) == ("done", "f", 0)
+            assert (feedback, done_by) == (f"All well {row_id}", scene["seller"])
+        elif gesture == "moved":
+            # made already when it was moved, or waiting for its new day
+            assert day == "2099-01-05"
+            assert (state, planned, activities) in (("open", "f", 1), ("planned", "t", 0))
+        else:
+            assert user == scene["agent"]
+            assert (state, planned, activities) == ("open", "f", 1)
+    assert_all_once(rows)
+
+
+def ask(server, scene, number):
+    """The customer's page of a case, and what its form sends."""
+    case, token = scene["cases"][number], scene["tokens"][number]
+    visitor = Visitor(server.url)
+    status, page = visitor.get(f"/my/cases/{case}?access_token={token}")
+    assert status == 200 and "Is it solved for you?" in page
+    csrf = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)[1]
+
+    def send(answer, words):
+        return visitor.post(
+            f"/my/cases/{case}/answer",
+            {"csrf_token": csrf, "access_token": token, "answer": answer, "text": words},
+        )
+
+    return send
+
+
+def test_two_answers_of_a_customer_posted_at_once_are_taken_once(
+    start_server,
+    scene,
+    raced,
+    rows,
+    odoo_shell,
+):
+    odoo_shell(
+        raced,
+        f"""
+        cases = env['care.case'].browse({scene["cases"]})
+        cases.action_resolve()
+        """,
+    )
+    server = start_server(raced)
+    pairs = [("yes", "no"), ("yes", "yes"), ("no", "no"), ("no", "yes")] * 2
+    ask(server, scene, 0)  # the first page of a server takes its time
+    for number, (first, second) in enumerate(pairs):
+        case = scene["cases"][number]
+        one, other = ask(server, scene, number), ask(server, scene, number)
+        landed = together(
+            lambda send=one, answer=first: send(answer, "word of the first"),
+            lambda send=other, answer=second: send(answer, "word of the second"),
+        )
+        assert [status for status, _page in landed] == [200, 200], f"{landed}"
+        late = ["answered already" in page for _status, page in landed]
+        assert sorted(late) == [False, True], f"{first} and {second}"
+        taken = (first, second)[late.index(False)]
+        words = ("word of the first", "word of the second")[late.index(False)]
+        state = rows(
+            f"SELECT stage_category, customer_answer, cycle FROM care_case WHERE id = {case}"
+        )
+        assert state == [("closed", "yes", 1) if taken == "yes" else ("open", "no", 2)]
+        said = rows(
+            "SELECT body FROM mail_message WHERE model = 'care.case'"
+            f" AND res_id = {case} AND body LIKE '%word of the%'"
+        )
+        assert len(said) == 1 and words in said[0][0]
+        notices = rows(
+            f"SELECT count(*) FROM care_notice WHERE case_id = {case} AND kind = 'case_reopened'"
+        )
+        assert notices == [(int(taken == "no"),)]
+    assert_all_once(rows)
+
+
+def test_two_servers_on_one_database_run_the_crons_and_do_everything_once(
+    start_server,
+    care_env,
+    mailbox,
+    scene,
+    raced,
+    rows,
+    wait_until,
+):
+    servers = [start_server(raced, cron_threads=2) for _server in range(2)]
+    visitors = []
+    for server in servers:
+        visitor = Visitor(server.url)
+        visitor.login(raced, "admin")
+        visitors.append(visitor)
+    orders = scene["orders"][:20]
+
+    def work(visitor, numbers, name):
+        for order in numbers:
+            assert visitor.model("sale.order", "action_confirm", [order]) is True
+            made = visitor.model(
+                "care.case",
+                "create",
+                [
+                    {
+                        "name": f"{name} {order}",
+                        "partner_id": scene["customers"][order % 6],
+                        "team_id": scene["team"],
+                    }
+                ],
+            )
+            assert isinstance(made, list), made
+
+    together(
+        lambda: work(visitors[0], orders[:10], "Served by one"),
+        lambda: work(visitors[1], orders[10:], "Served by two"),
+    )
+    due = (
+        "SELECT count(*) FROM (SELECT next_at FROM care_followup UNION ALL"
+        " SELECT next_at FROM care_notice) planned WHERE next_at <= now() at time zone 'utc'"
+    )
+
+    def idle():
+        # what a server does by itself within a minute, at once
+        care_env.sql("postgres", f"NOTIFY cron_trigger, '{raced}'")
+        return rows(due) == [(0,)]
+
+    wait_until(idle, 60, lambda: f"still due: {rows(due)}")
+    assert rows(
+        f"SELECT state, count(*) FROM care_followup WHERE policy_id = {scene['policy']} GROUP BY 1"
+    ) == [("open", 40)]
+    assert rows(
+        "SELECT count(*), count(DISTINCT number) FROM care_case WHERE name LIKE 'Served by%'"
+    ) == [(20, 20)]
+    numbers = {
+        number for (number,) in rows("SELECT number FROM care_case WHERE name LIKE 'Served by%'")
+    }
+
+    def told():
+        return [
+            mail["subject"]
+            for mail in mailbox.mails
+            if any(number in (mail["subject"] or "") for number in numbers)
+            and re.fullmatch(r"c\d@example\.com", mail.envelope_to[0])
+        ]
+
+    def state():
+        return told(), rows(
+            "SELECT n.notification_type, n.notification_status, n.failure_type, count(*)"
+            " FROM mail_notification n JOIN mail_message m ON m.id = n.mail_message_id"
+            " WHERE m.model = 'care.case' AND m.message_type = 'auto_comment' GROUP BY 1, 2, 3"
+        )
+
+    wait_until(lambda: len(told()) >= 20, 60, lambda: f"mails are missing: {state()}")
+    assert len(told()) == len(set(told())) == 20, "a customer was told twice"
+    assert_all_once(rows)

@@ -1,0 +1,233 @@
+"""Crons and servers killed in the middle of their work, then started again: the same result."""
+
+import signal
+
+from support import Visitor, assert_all_once
+
+pytest_plugins = ("support",)
+
+#: What every kind of planned row has made, as a person would see it: no ids, no moments.
+SNAPSHOT = """
+def snapshot(env):
+    env.cr.commit()
+    env.invalidate_all()
+    seen = {}
+    for name in sorted(env.registry.descendants(['care.due.mixin'], '_inherit')):
+        if not env[name]._abstract:
+            seen[name] = sorted(
+                [row.display_name, *('case_id' in row and row.case_id.mapped('number') or ()),
+                 *('journey_id' in row and row.journey_id.mapped('name') or ()),
+                 row.state, str(bool(row.next_at)), str(row.error)]
+                for row in env[name].search([]))
+    env.cr.execute('''
+        SELECT res_model, res_id, summary, user_id, date_deadline::text, active, count(*)
+        FROM mail_activity GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6''')
+    seen['activities'] = env.cr.fetchall()
+    env.cr.execute('''
+        SELECT m.model, m.res_id, m.message_type, m.subject, m.author_id, count(*)
+        FROM mail_message m WHERE m.model LIKE 'care.%' GROUP BY 1, 2, 3, 4, 5
+        ORDER BY 1, 2, 3, 4, 5''')
+    seen['messages'] = env.cr.fetchall()
+    env.cr.execute('''
+        SELECT m.model, m.res_id, m.message_type, n.res_partner_id, n.notification_type, count(*)
+        FROM mail_notification n JOIN mail_message m ON m.id = n.mail_message_id
+        WHERE m.model LIKE 'care.%' GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5''')
+    seen['told'] = env.cr.fetchall()
+    if 'survey.user_input' in env:
+        env.cr.execute('''
+            SELECT survey_id, partner_id, state, count(*) FROM survey_user_input
+            GROUP BY 1, 2, 3 ORDER BY 1, 2, 3''')
+        seen['surveys'] = env.cr.fetchall()
+    return seen
+
+def models(env):
+    return [name for name in sorted(env.registry.descendants(['care.due.mixin'], '_inherit'))
+            if not env[name]._abstract and env[name]._due_cron]
+
+def run_all(env):
+    # until nothing is due; as often as the net of five minutes would
+    for _round in range(20):
+        for name in models(env):
+            env[name]._cron_run_due()
+        if not any(env[name].search_count(env[name]._due_domain(), limit=1)
+                   for name in models(env)):
+            return
+    raise AssertionError('it does not end')
+
+def everything_is_due(env):
+    env['sale.order'].browse(orders).action_confirm()
+    env['care.case'].browse(cases).action_resolve()
+    for rule in ('care.policy', 'care.survey.trigger', 'care.sla.policy'):
+        if rule in env:
+            env[rule].with_context(active_test=False).search([]).active = True
+    more = env['care.case'].create([{
+        'name': f'Late {i}', 'partner_id': customers[i % 6], 'team_id': team, 'severity': '3',
+    } for i in range(9)])
+    broken = env['care.policy'].browse(policy).copy({'name': 'Broken'})
+    env.flush_all()
+    env.cr.execute('UPDATE care_policy SET filter_domain = %s WHERE id = %s',
+                   ("[('no_such_field', '=', 1)]", broken.id))
+    env.invalidate_all()
+    env['sale.order'].browse(late).action_confirm()
+    broken.filter_domain = '[]'
+    for case in env['care.case'].browse(cases[:4]):
+        case._customer_answers('yes')
+    env.flush_all()
+    # a day has passed
+    for name in models(env):
+        table = env[name]._table
+        env.cr.execute(f"UPDATE {table} SET next_at = next_at - interval '9 days'"
+                       " WHERE next_at IS NOT NULL")
+    env.invalidate_all()
+    env.cr.commit()
+"""
+
+KILLS = """
+import logging
+logging.getLogger('odoo').setLevel(logging.CRITICAL)
+
+def stuck_in(env, meet, name, after, flag):
+    # the cron of a model, that stops for ever in the middle of a batch
+    model = type(env[name])
+    model._due_batch = 4
+    done, work = [], model._run_due
+
+    def slow(rows):
+        work(rows)
+        env.flush_all()
+        done.append(len(rows))
+        if len(done) == after:
+            os.write(flag, b'x')
+            time.sleep(600)
+
+    model._run_due = slow
+    env[name]._cron_run_due()
+    os.write(flag, b'-')
+    time.sleep(600)
+
+def kill_in_the_middle(env, name, after):
+    read, write = os.pipe()
+    victim = mate(stuck_in, name, after, write)
+    word = os.read(read, 1)
+    victim.kill()
+    env.cr.rollback()
+    for _wait in range(200):  # PostgreSQL notices that nobody is there any more
+        env.cr.execute('''SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                          AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%' ''')
+        if not env.cr.fetchone()[0]:
+            break
+        env.cr.rollback()
+        time.sleep(0.05)
+    return word == b'x'
+"""
+
+
+def given(scene):
+    return {
+        "orders": scene["orders"][:14],
+        "late": scene["orders"][14:17],
+        "cases": scene["cases"],
+        "customers": scene["customers"],
+        "team": scene["team"],
+        "policy": scene["policy"],
+    }
+
+
+def test_every_cron_killed_in_the_middle_of_its_batch_then_run_again_does_the_same_once(
+    crew, scene, raced, rows, care_env, odoo_shell
+):
+    """Killed twice: in its first batch, and when some batches are committed already."""
+    crew(SNAPSHOT + "everything_is_due(env)", **given(scene))
+    undisturbed = care_env.new_database(raced)
+    try:
+        code = "".join(f"{name} = {value!r}\n" for name, value in given(scene).items())
+        quiet = odoo_shell(undisturbed, code + SNAPSHOT + "run_all(env); result = snapshot(env)")
+    finally:
+        care_env.drop_database(undisturbed)
+    disturbed, killed = crew(
+        SNAPSHOT
+        + KILLS
+        + """
+before = snapshot(env)
+killed = {}
+for name in models(env):
+    first = kill_in_the_middle(env, name, 1)
+    unchanged = snapshot(env) == before
+    again = kill_in_the_middle(env, name, 3)
+    killed[name] = (first, unchanged, again)
+    before = snapshot(env)
+run_all(env)
+result = (snapshot(env), killed)
+""",
+        **given(scene),
+    )
+    assert set(killed) >= {"care.followup", "care.notice", "care.retry"}
+    for name, (first, unchanged, _again) in killed.items():
+        assert first, f"the cron of {name} had nothing to do"
+        assert unchanged, f"half a batch of {name} was left behind"
+    assert killed["care.followup"][2] and killed["care.notice"][2]
+    for what in quiet:
+        assert disturbed[what] == quiet[what], what
+    assert not [
+        row
+        for name in killed
+        for row in disturbed[name]
+        if row[-2] == "True" and row[-1] != "False"
+    ]
+    assert_all_once(rows)
+
+
+def test_a_server_killed_while_its_crons_work_is_replaced_and_everything_is_done_once(
+    crew, scene, raced, rows, start_server, care_env, wait_until
+):
+    crew(
+        """
+        env['sale.order'].browse(orders).action_confirm()
+        # many small jobs: the kill falls among them
+        env['care.case'].create([{
+            'name': f'Many {i}', 'partner_id': customers[i % 6], 'team_id': team,
+        } for i in range(120)])
+        """,
+        orders=scene["orders"],
+        customers=scene["customers"],
+        team=scene["team"],
+    )
+    done = (
+        "SELECT (SELECT count(*) FROM care_followup WHERE state = 'open')"
+        " + (SELECT count(*) FROM care_notice WHERE state = 'done')"
+    )
+    ((before,),) = rows(done)
+    victim = start_server(raced, cron_threads=2)
+    Visitor(victim.url).get("/web/login")
+
+    def began():
+        care_env.sql("postgres", f"NOTIFY cron_trigger, '{raced}'")
+        return rows(done)[0][0] > before
+
+    wait_until(began, 60, "the first server did nothing")
+    victim.process.send_signal(signal.SIGKILL)
+    victim.process.wait()
+    start_server(raced, cron_threads=2)
+
+    def over():
+        care_env.sql("postgres", f"NOTIFY cron_trigger, '{raced}'")
+        return rows(
+            "SELECT count(*) FROM (SELECT next_at FROM care_followup UNION ALL"
+            " SELECT next_at FROM care_notice) p WHERE next_at <= now() at time zone 'utc'"
+        ) == [(0,)]
+
+    wait_until(over, 90, "the second server did not finish")
+    assert rows(
+        f"SELECT state, count(*) FROM care_followup WHERE policy_id = {scene['policy']} GROUP BY 1"
+    ) == [("open", 80)]
+    assert rows(
+        "SELECT n.state, count(*) FROM care_notice n JOIN care_case c ON c.id = n.case_id"
+        " WHERE c.name LIKE 'Many %' GROUP BY 1"
+    ) == [("done", 120)]
+    mails = rows(
+        "SELECT m.res_id, count(*) FROM mail_message m JOIN care_case c ON c.id = m.res_id"
+        " WHERE m.model = 'care.case' AND m.message_type = 'auto_comment'"
+        " AND c.name LIKE 'Many %' GROUP BY 1"
+    )
+    assert len(mails) == 120 and {count for _case, count in mails} == {1}
+    assert_all_once(rows)
