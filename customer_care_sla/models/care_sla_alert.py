@@ -69,7 +69,13 @@ class CareSlaAlert(models.Model):
         alerts._make_activities()
 
     def _make_activities(self):
-        """One activity each, on the record, all in one go."""
+        """One activity on the record for each user and moment, all in one go.
+
+        Who is told twice at one moment (the leader owns the case, or stands in for its
+        owner) finds it once in their list.
+        """
+        told = self.grouped(lambda alert: (alert.clock_id, alert.seconds_left, alert.user_id))
+        firsts = [alerts[0] for alerts in told.values()]
         self.clock_id.case_id.mapped("display_name")
         models_ids = self.env["ir.model"]
         types = {
@@ -92,12 +98,12 @@ class CareSlaAlert(models.Model):
                         ),
                         "automated": True,
                     }
-                    for alert in self
+                    for alert in firsts
                 ]
             )
         )
-        for alert, activity in zip(self, activities, strict=True):
-            alert.activity_id = activity
+        for alerts, activity in zip(told.values(), activities, strict=True):
+            alerts.activity_id = activity
 
     def _summary(self):
         """What the user reads in their list of activities, in their own terms."""

@@ -240,19 +240,22 @@ class CareSlaClock(models.Model):
     @api.depends_context("lang")
     def _compute_reason(self):
         texts = {
-            "customer": self.env._("“%s”: promised to this customer."),
-            "tier": self.env._("“%s”: promised to the customer's tier."),
-            "everybody": self.env._("“%s”: promised to everybody."),
-            "no_line": self.env._("Not “%s”: it promises nothing for this and the severity."),
-            "filter": self.env._("Not “%s”: its filter leaves this case out."),
+            "customer": self.env._("%s: promised to this customer."),
+            "tier": self.env._("%s: promised to the customer's tier."),
+            "everybody": self.env._("%s: promised to everybody."),
+            "no_line": self.env._("Not %s: it promises nothing for this and the severity."),
+            "filter": self.env._("Not %s: its filter leaves this case out."),
         }
         # sudo: the names of the company's policies, which agents may read anyway
         policies = self.env["care.sla.policy"].sudo().with_context(active_test=False)
         ids = {policy_id for clock in self for policy_id, _code in clock.why or []}
-        names = {policy.id: policy.name for policy in policies.search([("id", "in", list(ids))])}
+        names = {
+            policy.id: self.env._("“%s”", policy.name)
+            for policy in policies.search([("id", "in", list(ids))])
+        }
         for clock in self:
             clock.reason = "\n".join(
-                texts[code] % names.get(policy_id, self.env._("deleted policy"))
+                texts[code] % names.get(policy_id, self.env._("a policy that was deleted"))
                 for policy_id, code in reversed(clock.why or [])
                 if code in texts
             )
@@ -594,14 +597,18 @@ class CareSlaClock(models.Model):
         """The levels of one clock, in the order in which they pass: working seconds left,
         the level and who is told. Frozen, as all that was promised.
 
-        There is always one at the end, where the breach is written down.
+        Several levels may pass at the same moment, and each is kept. There is always one at
+        the end, where the breach is written down.
         """
-        levels = {0: [0, False, False]}
-        for level_id, of_measure, share, tell in policy.levels:
-            if not of_measure or of_measure == measure:
-                left = seconds * share // 100
-                levels[left] = [left, level_id, tell]
-        return [levels[left] for left in sorted(levels, reverse=True)]
+        levels = [
+            [seconds * share // 100, level_id, tell]
+            for level_id, of_measure, share, tell in policy.levels
+            if not of_measure or of_measure == measure
+        ]
+        levels.sort(key=lambda level: -level[0])
+        if not levels or levels[-1][0]:
+            levels.append([0, False, False])
+        return levels
 
     @api.model
     def _level_moment(self, worktime, due, left):
@@ -794,7 +801,8 @@ class CareSlaClock(models.Model):
             clock.write(vals)
 
     def _pass_levels(self, now):
-        """Tell of the highest level that each clock has newly passed, and go on."""
+        """Tell of the last moment that each clock has newly passed, all of its levels, and
+        go on."""
         passed = []
         for clock in self:
             levels = clock.levels or []
@@ -802,7 +810,12 @@ class CareSlaClock(models.Model):
                 clock.worktime_id, clock.due_at, levels, clock.levels_passed, now
             )
             if count > clock.levels_passed:
-                passed.append((clock, levels[count - 1]))
+                left = levels[count - 1][0]
+                passed.extend(
+                    (clock, level)
+                    for level in levels[clock.levels_passed : count]
+                    if level[0] == left
+                )
             vals = {
                 "levels_passed": count,
                 "next_at": next_at,

@@ -52,6 +52,58 @@ class TestAlerts(SlaCase):
         self.assertEqual(len(self._told(case)), 1)
         self.assertEqual(self._clock(case).breached_at, self._utc(MONDAY_13))
 
+    def _levels(self, *levels):
+        """Levels in place of the policy's own: timing, share left, measure, who is told."""
+        self.policy.level_ids.unlink()
+        self.policy.level_ids = [
+            (0, 0, {"timing": timing, "share_left": share, "measure": measure, "tell": tell})
+            for timing, share, measure, tell in levels
+        ]
+
+    def test_all_levels_of_a_moment_are_told(self):
+        self._levels(
+            ("before", 25, False, "owner"),
+            ("before", 25, "first_response", "leader"),
+            ("at", 0, False, "leader"),
+            ("at", 0, "first_response", "owner"),
+            ("at", 0, "resolution", "leader"),
+        )
+        case = self._case_at(MONDAY_9)
+        both = case.owner_id | self.leader
+        self.assertEqual(len(both), 2)
+        self._cron_at(MONDAY_12)
+        self.assertEqual(self._alerts(case).user_id, both)
+        self.assertEqual(len(self._told(case)), 2)
+        self._cron_at("2026-11-23 12:01:00")
+        self._cron_at("2026-11-23 12:02:00")
+        alerts = self._alerts(case)
+        self.assertEqual(len(alerts), 4)
+        self.assertEqual(alerts.filtered(lambda a: not a.seconds_left).user_id, both)
+        self.assertEqual(len(self._told(case)), 4)
+        self.assertEqual(len(alerts.level_id), 4, "the level of the solution is not this one's")
+
+    def test_after_downtime_all_levels_of_the_last_moment_are_told(self):
+        self._levels(
+            ("before", 25, False, "owner"),
+            ("before", 25, False, "leader"),
+            ("at", 0, False, "owner"),
+            ("at", 0, False, "leader"),
+        )
+        case = self._case_at(MONDAY_9)
+        self._cron_at(TUESDAY_10)
+        alerts = self._alerts(case)
+        self.assertEqual(alerts.mapped("seconds_left"), [0, 0])
+        self.assertEqual(alerts.user_id, case.owner_id | self.leader)
+        self.assertFalse(self._clock(case).next_at)
+
+    def test_who_is_told_twice_at_one_moment_finds_it_once(self):
+        self._levels(("at", 0, False, "owner"), ("at", 0, False, "leader"))
+        case = self._case_at(MONDAY_9, owner_id=self.leader.id)
+        self._cron_at(TUESDAY_10)
+        self.assertEqual(len(self._alerts(case)), 2)
+        self.assertEqual(self._told(case).user_id, self.leader)
+        self.assertEqual(len(self._told(case)), 1)
+
     def test_nobody_is_told_of_a_past_that_was_registered_late(self):
         case = self._case_at(TUESDAY_10, received_at=MONDAY_9)
         clock = self._clock(case)

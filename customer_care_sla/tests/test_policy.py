@@ -75,7 +75,7 @@ class TestPolicy(SlaCase):
         )
         praise.unlink()
         self.env.invalidate_all()
-        self.assertIn("deleted policy", clock.reason)
+        self.assertRegex(clock.reason, r"(?s)Not “Solutions”.*Not a policy that was deleted: ")
 
     def test_a_policy_edited_in_a_transaction_counts_at_once(self):
         self.assertEqual(self._clock(self._case()).seconds, 4 * 3600)
