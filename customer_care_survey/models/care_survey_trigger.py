@@ -52,7 +52,8 @@ class CareSurveyTrigger(models.Model):
         "Bad Up To",
         default=6,
         help="An answer of this many points or fewer is bad. For the question whether "
-        "they would recommend us, 0 to 6 are the detractors.",
+        "they would recommend us, 0 to 6 are the detractors; on a scale from 1 to 5, 2 or "
+        "less is bad.",
     )
     case_category_id = fields.Many2one("care.category", "Category of the Case", check_company=True)
     case_severity = fields.Selection(SEVERITIES, "Severity of the Case", default="2", required=True)
@@ -111,6 +112,36 @@ class CareSurveyTrigger(models.Model):
                         trigger.sudo().survey_id.title,
                     )
                 )
+
+    @api.constrains("survey_id", "bad_score_max", "open_case", "active")
+    def _check_bad_score_max(self):
+        """The best answer of a scale must never be a bad one."""
+        for trigger in self.filtered("open_case"):
+            # sudo: as in `_compute_measures`
+            questions = trigger.sudo().survey_id.question_ids.filtered("care_measure")
+            for question in questions.sorted("scale_max")[:1]:
+                if trigger.bad_score_max >= question.scale_max:
+                    raise ValidationError(
+                        self.env._(
+                            "“%(trigger)s” takes answers up to %(bad)s as bad, but the best "
+                            "answer to “%(question)s” is %(best)s: every customer would get a "
+                            "case. Lower “Bad Up To” to less than %(best)s (%(proposal)s, for "
+                            "example), or do not open cases for bad answers.",
+                            trigger=trigger.name,
+                            bad=trigger.bad_score_max,
+                            question=question.title,
+                            best=question.scale_max,
+                            proposal=questions._care_bad_score_max(),
+                        )
+                    )
+
+    @api.onchange("survey_id")
+    def _onchange_survey_id(self):
+        """Propose what is bad on the scale of this survey."""
+        # sudo: as in `_compute_measures`
+        questions = self.sudo().survey_id.question_ids.filtered("care_measure")
+        if questions:
+            self.bad_score_max = questions._care_bad_score_max()
 
     # ------------------------------------------------------------
     # Buttons

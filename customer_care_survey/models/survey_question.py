@@ -52,9 +52,23 @@ class SurveyQuestion(models.Model):
                     )
                 )
 
+        # sudo: who builds surveys need not see what Customer Care does with them
+        triggers = self.env["care.survey.trigger"].sudo()
+        triggers.search([("survey_id", "in", self.survey_id.ids)])._check_bad_score_max()
+
     @api.onchange("question_type")
     def _onchange_question_type_care(self):
         self.filtered(lambda q: q.question_type != "scale").care_measure = False
+
+    def _care_bad_score_max(self):
+        """Up to where an answer to one of these questions is usually bad: the detractors of
+        0 to 10, less than the middle of any other scale."""
+        return min(
+            6
+            if (question.scale_min, question.scale_max) == (0, 10)
+            else (question.scale_min + question.scale_max - 1) // 2
+            for question in self
+        )
 
     def _care_points(self, value):
         """What an answer adds to the average that is the score."""

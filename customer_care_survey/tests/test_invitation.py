@@ -1,7 +1,7 @@
 from unittest.mock import patch
 
 from odoo.exceptions import ValidationError
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
 from .common import CareSurveyCase
@@ -122,6 +122,52 @@ class TestInvitation(CareSurveyCase):
             self.nps.scale_max = 5
         with self.assertRaisesRegex(ValidationError, "with a scale"):
             self.why.care_measure = "csat"
+
+    def _five(self):
+        """A survey on a scale from 1 to 5."""
+        survey = self.survey.copy({"title": "Satisfied?"})
+        question = survey.question_ids.filtered("care_measure")
+        question.write({"care_measure": "csat", "scale_min": 1, "scale_max": 5})
+        return survey
+
+    def test_best_answer_of_a_scale_is_never_bad(self):
+        survey = self._five()
+        for bad in (5, 6):
+            with self.assertRaisesRegex(ValidationError, r"Bad Up To.*less than 5 \(2,"):
+                self._trigger(survey_id=survey.id, bad_score_max=bad)
+        trigger = self._trigger(survey_id=survey.id, bad_score_max=4)
+        with self.assertRaisesRegex(ValidationError, "Bad Up To"):
+            trigger.bad_score_max = 5
+        with self.assertRaisesRegex(ValidationError, "Bad Up To"):
+            self.trigger.survey_id = survey
+        trigger.write({"open_case": False, "bad_score_max": 6})
+        with self.assertRaisesRegex(ValidationError, "Bad Up To"):
+            trigger.open_case = True
+
+    def test_scale_cannot_shrink_below_what_a_trigger_calls_bad(self):
+        survey = self._five()
+        self._trigger(survey_id=survey.id, bad_score_max=4)
+        with self.assertRaisesRegex(ValidationError, "“Bad Up To” to less than 4"):
+            survey.question_ids.filtered("care_measure").scale_max = 4
+
+    def test_smallest_scale_of_a_survey_counts(self):
+        self.why.write(
+            {"question_type": "scale", "scale_min": 1, "scale_max": 7, "care_measure": False}
+        )
+        with self.assertRaisesRegex(ValidationError, "What should we do better"):
+            self.trigger.bad_score_max = 7
+            self.why.care_measure = "ces"
+        self.trigger.bad_score_max = 6
+        self.why.care_measure = "ces"
+
+    def test_choosing_a_survey_proposes_what_is_bad(self):
+        with Form(self.trigger) as form:
+            form.survey_id = self._five()
+            self.assertEqual(form.bad_score_max, 2)
+            form.survey_id = self.survey
+            self.assertEqual(form.bad_score_max, 6)
+            form.bad_score_max = 3
+        self.assertEqual(self.trigger.bad_score_max, 3)
 
     # ------------------------------------------------------------
     # Sending
