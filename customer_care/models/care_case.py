@@ -25,7 +25,7 @@ class CareCase(models.Model):
     _mail_post_access = "read"
     _care_link = "case_id"
     _care_engine_fields = frozenset(
-        {"stage_category", "stage_since", "owner_since", "first_owner_id", "cycle"}
+        {"stage_category", "stage_since", "owner_since", "first_owner_id", "cycle", "entries"}
         | {"number", "resolved_at", "closed_at", "followup_id", "access_token"}
         | {"customer_answer", "customer_answer_at"}
     )
@@ -79,7 +79,9 @@ class CareCase(models.Model):
         check_company=True,
         domain="[('partner_id', 'child_of', commercial_partner_id)]",
     )
-    product_id = fields.Many2one("product.product", "Product", check_company=True)
+    product_id = fields.Many2one(
+        "product.product", "Product", index="btree_not_null", check_company=True
+    )
     journey_id = fields.Many2one(
         "care.journey",
         "Journey",
@@ -204,6 +206,21 @@ class CareCase(models.Model):
                 if rest:
                     case.write(rest)
         return cases
+
+    def write(self, vals):
+        if not vals.get("partner_id"):
+            return super().write(vals)
+        moved = self.filtered(lambda case: case.partner_id.id != vals["partner_id"])
+        before = moved.sudo().partner_id
+        result = super().write(vals)
+        if moved:
+            # sudo: the case was written by right; the one it did not belong to gets no more
+            # mail about it, and the link they may have does not open it any more
+            cases = moved.sudo()
+            cases.message_unsubscribe(partner_ids=(before - cases.partner_id).ids)
+            cases.message_subscribe(partner_ids=cases.partner_id.ids)
+            cases.write({"access_token": False})
+        return result
 
     def _check_given_owners(self, vals_list):
         for case, vals in zip(self, vals_list, strict=True):
@@ -409,12 +426,16 @@ class CareCase(models.Model):
         # sudo: the owner rule reads the order whoever moves the case
         return self.order_id.sudo().user_id
 
+    def _care_covered(self):
+        return self.company_id._care_covers(self.received_at)
+
     def _care_notify(self, event):
+        covered = self.filtered(lambda case: case._care_covered())
         notices = self.env["care.notice"]
         if event == "case_opened":
-            notices._announce("case_received", self)
+            notices._announce("case_received", covered)
         elif event == "case_resolved":
-            notices._announce("case_resolved", self)
+            notices._announce("case_resolved", covered)
         elif event in ("case_reopened", "case_closed"):
             notices._cancel_of(self, ["case_resolved"])
         return super()._care_notify(event)

@@ -19,11 +19,25 @@ INSERT_CHUNK = 1000
 def reraise_if_concurrent(error):
     """Let a serialization failure, a deadlock or a lost connection pass.
 
-    The transaction is lost with them: whoever opened it (a request, a cron) has
-    to start again, so they must never end up as the error of a rule or of a row.
+    The transaction is lost with them: whoever opened it (a request, a cron) has to start
+    again, so they must never end up as the error of a rule or of a row. Odoo wraps what goes
+    wrong inside a template, so the causes count too. What the database refuses for its own
+    sake (a statement that takes too long, too much memory) is an error like any other.
     """
-    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
-        raise error
+    cause = error
+    while cause is not None:
+        if (
+            isinstance(
+                cause,
+                psycopg2.extensions.TransactionRollbackError
+                | psycopg2.errors.LockNotAvailable
+                | psycopg2.InterfaceError
+                | psycopg2.errors.AdminShutdown,
+            )
+            or type(cause) is psycopg2.OperationalError
+        ):  # as the driver calls a lost connection
+            raise cause
+        cause = cause.__cause__ or cause.__context__
 
 
 class CareDueMixin(models.AbstractModel):
@@ -228,7 +242,7 @@ class CareDueMixin(models.AbstractModel):
         May be killed at any point: what was not committed is due again.
         """
         # sudo: effects run as superuser with the record's company
-        model = self.sudo().with_context(active_test=False)
+        model = self.sudo()
         cron = self.env["ir.cron"]
         cron._commit_progress(remaining=0)
         conflicts = 0

@@ -68,7 +68,7 @@ class CareFollowup(models.Model):
     )
     responsible_type = fields.Char(readonly=True)
     activity_type_id = fields.Many2one(
-        "mail.activity.type", "Type", required=True, ondelete="restrict"
+        "mail.activity.type", "Type", required=True, ondelete="restrict", index=True
     )
     date_due = fields.Date("Due Date", required=True, index=True)
     activity_id = fields.Many2one(
@@ -78,7 +78,7 @@ class CareFollowup(models.Model):
         index="btree_not_null",
         copy=False,
     )
-    outcome_id = fields.Many2one("care.outcome", ondelete="restrict")
+    outcome_id = fields.Many2one("care.outcome", ondelete="restrict", index="btree_not_null")
     feedback = fields.Text("What Was Said", help="In the customer's words where it matters.")
     done_at = fields.Datetime(readonly=True, copy=False)
     done_by_id = fields.Many2one("res.users", "Done By", readonly=True, copy=False)
@@ -136,7 +136,9 @@ class CareFollowup(models.Model):
     @api.depends("journey_id.team_id", "case_id.team_id")
     def _compute_team_id(self):
         for followup in self:
-            followup.team_id = followup.journey_id.team_id or followup.case_id.team_id
+            # sudo: who is responsible for a follow-up may know the team it belongs to
+            record = (followup.journey_id or followup.case_id).sudo()
+            followup.team_id = record.team_id
 
     def _search_team_id(self, operator, value):
         if operator != "in":
@@ -235,7 +237,8 @@ class CareFollowup(models.Model):
             if vals.get("user_id"):
                 user = self.env["res.users"].browse(vals["user_id"])
                 for row in self:
-                    row._record()._check_may_own(user)
+                    # sudo: only the company is looked at
+                    row.sudo()._record()._check_may_own(user)
         result = super().write(vals)
         if self.env.context.get("care_from_activity") is not ENGINE:
             self._push_to_activity(vals)
@@ -405,10 +408,11 @@ class CareFollowup(models.Model):
     # ------------------------------------------------------------
 
     @api.model
-    def _prepare_step_vals(self, policy, step, record, day, memo):
+    def _prepare_step_vals(self, policy, step, record, day, occurrence, memo):
         """Column values of the follow-up that a policy's step plans for a record.
 
         :param day: the day of the event in the company's zone
+        :param int occurrence: which time it is that the event happened to the record
         :param dict memo: what one batch shares, filled here
         """
         user = step._determine_responsible(False, record)["responsible"]
@@ -421,7 +425,7 @@ class CareFollowup(models.Model):
             "policy_id": policy.id,
             "step_id": step.id,
             record._care_link: record.id,
-            "occurrence": record.cycle,
+            "occurrence": occurrence,
             "occurrence_try": 1,
             "attempts": 0,
             "company_id": company.id,
@@ -429,7 +433,9 @@ class CareFollowup(models.Model):
             "user_id": user.id,
             "responsible_type": step.responsible_type,
             "activity_type_id": step.activity_type_id.id,
-            "name": step.summary or step.activity_type_id.name,
+            "name": step.summary
+            # sudo: in the language of who will read it
+            or step.with_context(lang=user.sudo().lang).activity_type_id.name,
             **memo[key],
         }
 

@@ -21,7 +21,7 @@ class CareJourney(models.Model):
     _order = "stage_since desc, id desc"
     _care_link = "journey_id"
     _care_engine_fields = frozenset(
-        {"stage_category", "stage_since", "owner_since", "first_owner_id", "cycle"}
+        {"stage_category", "stage_since", "owner_since", "first_owner_id", "cycle", "entries"}
         | {"order_id", "name", "partner_id", "type_id"}
     )
 
@@ -156,12 +156,14 @@ class CareJourney(models.Model):
 
         :param orders: confirmed sale orders, as superuser
         """
-        orders = orders.filtered(lambda order: order.company_id._care_covers(order))
+        orders = orders.with_context(active_test=True)
+        orders = orders.filtered(lambda order: order.company_id._care_covers(order.date_order))
         if not orders:
             return self.browse()
         orders.partner_id.commercial_partner_id.mapped("user_id")  # one read for all
         vals_list = []
-        for journey_type, mine in self.env["care.journey.type"]._for_orders(orders).items():
+        types = self.env["care.journey.type"].with_context(active_test=True)
+        for journey_type, mine in types._for_orders(orders).items():
             for order in mine:
                 vals_list.append(
                     {
@@ -199,7 +201,11 @@ class CareJourney(models.Model):
         """The orders were cancelled: the journeys end, and so does what they planned."""
         journeys = self.filtered(lambda journey: journey.stage_category != "cancelled")
         for journey_type, mine in journeys.grouped("type_id").items():
-            stage = self.env["care.stage"]._in_category(self._name, "cancelled", journey_type)
+            stages = journey_type.stage_ids.filtered("active").sorted("sequence")
+            stage = (
+                stages.filtered(lambda stage: stage.entry_event == "order_cancelled")
+                or stages.filtered(lambda stage: stage.category == "cancelled")
+            )[:1]
             if stage:
                 mine._enter_stage(stage)
         self._care_event("order_cancelled")
@@ -225,6 +231,10 @@ class CareJourney(models.Model):
                 self.env._("“%(stage)s” is a stage of another journey type.", stage=stage.name)
             )
         return super()._check_stage(stage)
+
+    def _care_covered(self):
+        # sudo: only a date is looked at
+        return self.company_id._care_covers(self.order_id.sudo().date_order)
 
     def _care_salesperson(self):
         # sudo: the owner rule reads the order whoever moves the journey

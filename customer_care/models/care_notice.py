@@ -23,7 +23,6 @@ class CareNotice(models.Model):
     journey_id = fields.Many2one("care.journey", ondelete="cascade", index=True)
     company_id = fields.Many2one("res.company", required=True, ondelete="cascade")
     occurrence = fields.Integer(default=1, readonly=True)
-    message_id = fields.Many2one("mail.message", readonly=True, ondelete="set null")
 
     _one_record = models.Constraint(
         "CHECK (num_nonnulls(journey_id, case_id) = 1)",
@@ -44,7 +43,8 @@ class CareNotice(models.Model):
     def _compute_display_name(self):
         kinds = dict(self._fields["kind"]._description_selection(self.env))
         for notice in self:
-            record = notice.case_id or notice.journey_id
+            # sudo: the name of what a notice is about, for who may see the notice
+            record = (notice.case_id or notice.journey_id).sudo()
             notice.display_name = f"{kinds.get(notice.kind)}: {record.display_name}"
 
     @api.model
@@ -108,17 +108,20 @@ class CareNotice(models.Model):
 
     def _tell_owner(self):
         activity_type = self.env.ref("customer_care.mail_activity_type_reopened")
-        self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(
-            [
+        vals_list = []
+        for row in self:
+            owner = row.case_id.owner_id
+            # in the owner's own language, on the owner's own day
+            row = row.with_context(lang=owner.lang, tz=owner.tz or row.company_id._care_tz())
+            vals_list.append(
                 {
                     "res_model_id": self.env["ir.model"]._get_id("care.case"),
                     "res_id": row.case_id.id,
                     "activity_type_id": activity_type.id,
-                    "summary": self.env._("%s says it is not solved", row.case_id.partner_id.name),
-                    "user_id": row.case_id.owner_id.id,
+                    "summary": row.env._("%s says it is not solved", row.case_id.partner_id.name),
+                    "user_id": owner.id,
                     "date_deadline": fields.Date.context_today(row),
                     "automated": True,
                 }
-                for row in self
-            ]
-        )
+            )
+        self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(vals_list)

@@ -1,8 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from .care_stage import OVER
-
 
 class CarePolicy(models.Model):
     """Follow-up policy: an event plans the steps of an activity plan."""
@@ -59,27 +57,35 @@ class CarePolicy(models.Model):
                         )
                     )
 
+    @api.model
+    def _selection_event(self):
+        # a cancelled order ends what is planned, and plans nothing
+        return [event for event in super()._selection_event() if event[0] != "order_cancelled"]
+
     # ------------------------------------------------------------
     # Planning
     # ------------------------------------------------------------
 
-    def _apply(self, records, event):
+    def _apply(self, records, event, when):
         """Plan one follow-up per step and record, once per cycle of the record."""
         self.ensure_one()
-        if event != "case_closed":
-            records = records.filtered(lambda record: record.stage_category not in OVER)
+        records = records.filtered(lambda record: record.stage_category != "cancelled")
         if not records:
             return self.env["care.followup"]
-        today = {
-            company: fields.Datetime.context_timestamp(
-                self.with_context(tz=company._care_tz()), self.env.cr.now()
-            ).date()
-            for company in records.company_id
-        }
-        memo = {}
+        days, memo = {}, {}
+        for record in records:
+            key = record.company_id, when[record][0]
+            if key not in days:
+                zone = self.with_context(tz=record.company_id._care_tz())
+                days[key] = fields.Datetime.context_timestamp(zone, key[1]).date()
         vals_list = [
             self.env["care.followup"]._prepare_step_vals(
-                self, step, record, today[record.company_id], memo
+                self,
+                step,
+                record,
+                days[record.company_id, when[record][0]],
+                when[record][1],
+                memo,
             )
             for step in self.plan_id.template_ids
             for record in records

@@ -18,22 +18,25 @@ class CareRetry(models.Model):
     journey_id = fields.Many2one("care.journey", ondelete="cascade", index=True)
     case_id = fields.Many2one("care.case", ondelete="cascade", index=True)
     company_id = fields.Many2one("res.company", required=True, ondelete="cascade")
+    stage_id = fields.Many2one("care.stage", readonly=True, ondelete="cascade")
+    happened_at = fields.Datetime("Event At", required=True, readonly=True)
+    occurrence = fields.Integer(required=True, readonly=True)
 
     _one_record = models.Constraint(
         "CHECK (num_nonnulls(journey_id, case_id) = 1)",
         "A retry belongs to one journey or one case.",
     )
     _journey_uniq = models.UniqueIndex(
-        "(rule_model, rule_id, event, journey_id) WHERE state IN ('planned', 'failed')"
+        "(rule_model, rule_id, event, journey_id, occurrence) WHERE state IN ('planned', 'failed')"
         " AND journey_id IS NOT NULL"
     )
     _case_uniq = models.UniqueIndex(
-        "(rule_model, rule_id, event, case_id) WHERE state IN ('planned', 'failed')"
+        "(rule_model, rule_id, event, case_id, occurrence) WHERE state IN ('planned', 'failed')"
         " AND case_id IS NOT NULL"
     )
 
     @api.model
-    def _remember(self, rule, records, event, error):
+    def _remember(self, rule, records, event, when, error):
         """Keep what ``rule`` could not do for ``records``."""
         link = records._care_link
         return self._plan(
@@ -47,6 +50,9 @@ class CareRetry(models.Model):
                     "rule_id": rule.id,
                     "event": event,
                     "company_id": record.company_id.id,
+                    "stage_id": record.stage_id.id,
+                    "happened_at": when[record][0],
+                    "occurrence": when[record][1],
                     link: record.id,
                 }
                 for record in records
@@ -62,6 +68,7 @@ class CareRetry(models.Model):
     @api.model
     def _wake(self, rules):
         """Try the waiting work of these rules at once."""
+        rules = rules.filtered("active")
         rows = self.search(
             [
                 ("rule_model", "=", rules._name),
@@ -73,14 +80,37 @@ class CareRetry(models.Model):
         rows._trigger_due()
 
     def _run_due(self):
+        """Do what the first attempt would have done: the event's own moment, occurrence and
+        stage count, not those of today.
+        """
         for (model, rule_id, event), rows in self.grouped(
             lambda row: (row.rule_model, row.rule_id, row.event)
         ).items():
             rule = self.env[model].browse(rule_id).exists() if model in self.env else None
-            if not rule or not rule.active:
+            if not rule:
                 rows._cancel_due()
                 continue
-            for records in (rows.journey_id, rows.case_id):
-                if records:
-                    rule._apply(rule._match(records), event)
+            if not rule.active:
+                rows.write({"next_at": False})  # waits until the rule is switched on again
+                continue
+            overtaken = rows.filtered(lambda row: row._overtaken())
+            overtaken._cancel_due({"error": self.env._("It was overtaken: reopened since.")})
+            rows -= overtaken
+            for row in rows:
+                record = row.journey_id or row.case_id
+                if rule._match(row._as_it_was(record)):
+                    rule._apply(record, event, {record: (row.happened_at, row.occurrence)})
             rows.write({"state": "done", "next_at": False, "error": False})
+
+    def _overtaken(self):
+        """Whether the record was reopened since: then the event counts no more."""
+        self.ensure_one()
+        record = self.journey_id or self.case_id
+        return self.event != "stage_entered" and record.cycle != self.occurrence
+
+    def _as_it_was(self, record):
+        """The record in the stage of the event: a filter may ask for it."""
+        if record.stage_id == self.stage_id or not self.stage_id:
+            return record
+        was = {"stage_id": self.stage_id.id, "stage_category": self.stage_id.category}
+        return record.new(was, origin=record)

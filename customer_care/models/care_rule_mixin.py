@@ -139,7 +139,7 @@ class CareRuleMixin(models.AbstractModel):
     @api.model
     def _rules_for(self, records, event):
         """Active rules that answer ``event``, in their order: one search a batch."""
-        return self.search(
+        return self.with_context(active_test=True).search(
             [
                 ("event", "=", event),
                 ("res_model", "=", records._name),
@@ -157,31 +157,38 @@ class CareRuleMixin(models.AbstractModel):
         :param records: journeys or cases, of whatever companies
         :param str event: one of :meth:`_selection_event`
         """
+        # nothing of before the company's start is followed up, promised or asked about
+        records = records.sudo().filtered(lambda record: record._care_covered())
         if not records:
             return
+        now = self.env.cr.now()
+        when = {record: (now, record._care_occurrence(event)) for record in records}
         # sudo: rules belong to the company, not to the person whose gesture this is
         rules = self.sudo()._rules_for(records, event)
-        rules._apply_guarded(records.sudo(), event)
+        rules._apply_guarded(records, event, when)
 
-    def _apply_guarded(self, records, event):
+    def _apply_guarded(self, records, event, when):
         if not self:
             return
         try:
             with self.env.cr.savepoint():
                 for rule in self:
-                    rule._apply(rule._match(records), event)
+                    rule._apply(rule._match(records), event, when)
         except Exception as error:  # pylint: disable=broad-except
             reraise_if_concurrent(error)
             if len(self) == 1:
                 _logger.warning("%s %r failed", self, self.name, exc_info=error)
-                self.env["care.retry"]._remember(self, records, event, error)
+                self.env["care.retry"]._remember(self, records, event, when, error)
                 return
             middle = len(self) // 2
-            self[:middle]._apply_guarded(records, event)
-            self[middle:]._apply_guarded(records, event)
+            self[:middle]._apply_guarded(records, event, when)
+            self[middle:]._apply_guarded(records, event, when)
 
-    def _apply(self, records, event):
+    def _apply(self, records, event, when):
         """Plan the rule's rows for ``records``; called again for the same event it
         must plan nothing new.
+
+        :param dict when: record -> (moment of the event, its occurrence); a retry gives
+            those of the event, however long ago it was
         """
         raise NotImplementedError

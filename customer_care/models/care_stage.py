@@ -100,13 +100,20 @@ class CareStage(models.Model):
         "A stage of journeys belongs to a journey type, a stage of cases to none.",
     )
 
-    @api.constrains("category", "active", "type_id", "res_model")
-    def _check_category_in_use(self):
-        for stage in self:
-            if stage.res_model == "care.case" and not self.search_count(
-                [("res_model", "=", "care.case"), ("category", "=", "open")], limit=1
-            ):
-                raise ValidationError(self.env._("Cases need at least one stage in progress."))
+    def _check_kinds_left(self, models):
+        """Cases cannot do without a stage to be opened, resolved, closed or cancelled in."""
+        if "care.case" not in models:
+            return
+        names = dict(self._fields["category"]._description_selection(self.env))
+        for category in ("open", "resolved", "closed", "cancelled"):
+            if not self._in_category("care.case", category):
+                raise ValidationError(
+                    self.env._(
+                        "Cases need at least one stage of each kind; this would leave none "
+                        "that means “%s”.",
+                        names[category],
+                    )
+                )
 
     def write(self, vals):
         # Records carry the category of their stage, for indexes and record rules, and
@@ -125,12 +132,23 @@ class CareStage(models.Model):
                             "journey stay as they are. Make a new stage instead."
                         )
                     )
-        return super().write(vals)
+        models_before = set(self.mapped("res_model"))
+        result = super().write(vals)
+        if {"active", "category", "res_model"} & set(vals):
+            self._check_kinds_left(models_before)
+        return result
+
+    def unlink(self):
+        models_before = set(self.mapped("res_model"))
+        result = super().unlink()
+        if not self.env.context.get("_force_unlink"):  # the addon itself is going
+            self._check_kinds_left(models_before)
+        return result
 
     @api.model
     def _in_category(self, model, category, journey_type=None):
         """First stage of a category, by sequence; empty when there is none."""
-        return self.search(
+        return self.with_context(active_test=True).search(
             [
                 ("res_model", "=", model),
                 ("type_id", "=", journey_type.id if journey_type else False),

@@ -80,6 +80,12 @@ class CareTeam(models.Model):
         """The calendar whose hours count for this team, or for the company without."""
         return self.calendar_id or company.resource_calendar_id
 
+    def _in(self, company):
+        """The team where it is one of ``company``: stages and journey types may be shared by
+        companies, teams are not.
+        """
+        return self.filtered(lambda team: team.company_id == company)
+
     def _of(self, user):
         """The first of these teams in which ``user`` works, or the first of all."""
         return self.filtered(lambda team: user in team.member_ids | team.leader_id)[:1] or self[:1]

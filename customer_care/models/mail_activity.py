@@ -14,11 +14,16 @@ class MailActivity(models.Model):
             changes["user_id"] = vals["user_id"]
         if "date_deadline" in vals:
             changes["date_due"] = vals["date_deadline"]
+        followups = self.env["care.followup"]
+        if changes:
+            followups = followups._from_activities(self)
+        if changes.get("user_id") and not self.env.su:
+            user = self.env["res.users"].browse(changes["user_id"])
+            for followup in followups:
+                followup._record()._check_may_own(user)
         result = super().write(vals)
-        if changes and changes.get("user_id", True):
-            self.env["care.followup"]._from_activities(self).with_context(
-                care_from_activity=ENGINE
-            ).write(changes)
+        if followups and changes.get("user_id", True):
+            followups.with_context(care_from_activity=ENGINE).write(changes)
         return result
 
     def unlink(self):

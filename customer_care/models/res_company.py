@@ -27,14 +27,15 @@ class ResCompany(models.Model):
         self.env["care.case"]._create_sequences(companies)
         return companies
 
-    def _care_covers(self, order):
-        """Whether Customer Care had started here when this order was placed."""
+    def _care_covers(self, moment):
+        """Whether Customer Care had started here at a moment (UTC): the day is the
+        company's own.
+        """
         self.ensure_one()
-        return bool(
-            self.care_start_date
-            and order.date_order
-            and order.date_order.date() >= self.care_start_date
-        )
+        if not self.care_start_date or not moment:
+            return False
+        local = fields.Datetime.context_timestamp(self.with_context(tz=self._care_tz()), moment)
+        return local.date() >= self.care_start_date
 
     def _care_default_owner(self, leaving=()):
         """Somebody, whatever happened to everybody else (and to who is leaving)."""

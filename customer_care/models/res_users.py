@@ -46,7 +46,7 @@ class ResUsers(models.Model):
             for owner, records in owned.grouped(
                 lambda record: record._present(record.owner_id, record.team_id, leaving)
             ).items():
-                records._set_owner(owner)
+                records._set_owner(owner, chosen=True)
         followups = env["care.followup"].search(
             [
                 ("user_id", "in", leaving.ids),

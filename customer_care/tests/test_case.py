@@ -1,5 +1,5 @@
 from odoo import Command, fields
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import RecordCapturer, tagged
 
 from .common import CareCase
@@ -224,3 +224,64 @@ class TestCase(CareCase):
         few, many = cost(5), cost(45)
         # one nextval a case is Odoo's sequence
         self.assertLessEqual(many - few, 40 + 5)
+
+    def test_the_customer_it_was_first_written_for_gets_no_word_of_a_corrected_case(self):
+        case = self._case()
+        self._run("care.notice")
+        token = case._portal_ensure_token()
+        other = self.env["res.partner"].create({"name": "Otto", "email": "otto@example.com"})
+        case.with_user(case.owner_id).partner_id = other
+        self.assertNotEqual(case._portal_ensure_token(), token)
+        self.assertNotIn(self.customer, case.message_partner_ids)
+        case.resolution = "Done."
+        case.action_resolve()
+        self._run("care.notice")
+        mail = self._mails(case).sorted("id")[-1]
+        self.assertIn(other, mail.notified_partner_ids)
+        self.assertNotIn(self.customer, mail.notified_partner_ids)
+
+    def test_a_case_of_before_the_companys_start_gets_no_mail_and_no_follow_up(self):
+        policy = self._policy(event="case_opened")
+        old = self._case(received_at="2020-01-01 10:00:00", channel="import")
+        self.company.care_start_date = False
+        never = self._case()
+        self.assertFalse(policy.followup_ids)
+        self.assertFalse(self.env["care.notice"].search([("case_id", "in", (old | never).ids)]))
+
+    def test_the_start_day_is_the_companys_own(self):
+        self.company.resource_calendar_id.tz = "Pacific/Auckland"
+        self.company.care_start_date = "2026-05-02"
+        # ten in the morning there is still the day before in UTC
+        self.assertTrue(
+            self.company._care_covers(fields.Datetime.to_datetime("2026-05-01 22:00:00"))
+        )
+        self.assertFalse(
+            self.company._care_covers(fields.Datetime.to_datetime("2026-05-01 09:00:00"))
+        )
+
+    def test_a_team_on_a_shared_stage_stays_in_its_company(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        self.env["care.stage"].search([]).write({"team_id": self.team.id})
+        self.env["care.journey.type"].search([]).write({"team_id": self.team.id})
+        case = self._case(company_id=other.id, team_id=False)
+        self.assertFalse(case.team_id)
+        order = self._confirmed(company_id=other.id, user=self.env.user)
+        self.assertFalse(self._journey(order).team_id)
+        order._action_cancel()
+        self.assertEqual(self._journey(order).stage_category, "cancelled")
+
+    def test_a_cancellation_is_not_stopped_by_a_lack_of_people(self):
+        order = self._confirmed()
+        journey = self._journey(order)
+        self.company.care_default_owner_id = False
+        users = self.env["res.users"].search([("company_ids", "in", self.company.ids)])
+        (users - self.env.user).action_archive()
+        self.env.user.company_ids -= self.company
+        order._action_cancel()
+        self.assertEqual(journey.stage_category, "cancelled")
+        self.assertTrue(journey.owner_id)
+
+    def test_the_last_closed_stage_is_not_archived(self):
+        for name in ("resolved", "closed", "cancelled"):
+            with self.subTest(name), self.assertRaises(ValidationError):
+                self.env.ref(f"customer_care.stage_case_{name}").active = False

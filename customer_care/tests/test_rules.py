@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import psycopg2
 
 from odoo import fields
@@ -161,3 +163,105 @@ class TestRules(CareCase):
         with self.assertRaises(UserError):
             self.stages[0].category = "closed"
         self.stages[0].name = "Another name"
+
+    # ------------------------------------------------------------
+    # What a retry does is what the first attempt would have done
+    # ------------------------------------------------------------
+
+    def _failed(self, **policy):
+        policy = self._policy(**policy)
+        self._break(policy)
+        with mute_logger(*ENGINE):
+            journey = self._journey(self._confirmed())
+        return policy, journey
+
+    def test_a_late_retry_counts_from_the_day_of_the_event(self):
+        policy, journey = self._failed(steps=((40, "care_owner"),))
+        self.env.cr.execute("UPDATE care_retry SET happened_at = happened_at - interval '10 days'")
+        self.env.invalidate_all()
+        policy.filter_domain = "[]"
+        self._run("care.retry")
+        wanted = fields.Date.today() + timedelta(days=30)
+        self.assertIn(
+            (journey.followup_ids.date_due - wanted).days, range(-1, 4), "days off come after"
+        )
+
+    def test_a_retry_matches_the_stage_of_the_event(self):
+        policy, journey = self._failed(event="stage_entered")
+        first = journey.stage_id
+        # so that the move itself plans nothing
+        policy.write({"event": "order_confirmed", "filter_domain": "[]"})
+        journey._enter_stage(self.stages[1])
+        policy.write(
+            {"event": "stage_entered", "filter_domain": f"[('stage_id', '=', {first.id})]"}
+        )
+        self._run("care.retry")
+        self.assertEqual(len(journey.followup_ids), 1)
+        self.assertEqual(journey.followup_ids.occurrence, 1)
+
+    def test_a_rule_archived_while_it_is_mended_keeps_its_waiting_work(self):
+        policy, journey = self._failed()
+        policy.active = False
+        self._run("care.retry")
+        self.assertFalse(journey.followup_ids)
+        policy.write({"filter_domain": "[]", "active": True})
+        self._run("care.retry")
+        self.assertEqual(len(journey.followup_ids), 1)
+
+    def test_each_stage_entered_is_an_occurrence_of_its_own(self):
+        policy = self._policy(event="stage_entered")
+        journey = self._journey(self._confirmed())
+        journey._enter_stage(self.stages[1])
+        journey._enter_stage(self.stages[2])
+        journey._enter_stage(self.stages[1])
+        self.assertEqual(policy.followup_ids.sorted("id").mapped("occurrence"), [1, 2, 3, 4])
+        journey._care_event("stage_entered")
+        self.assertEqual(len(policy.followup_ids), 4)
+
+    def test_archived_rules_and_stages_stay_out_whatever_the_context(self):
+        policy = self._policy()
+        policy.active = False
+        order = self._order()
+        order.with_context(active_test=False).action_confirm()
+        self.assertFalse(self._journey(order).followup_ids)
+        old = self.env["care.stage"].create(
+            {
+                "name": "Old",
+                "res_model": "care.case",
+                "category": "open",
+                "sequence": -1,
+                "active": False,
+            }
+        )
+        case = (
+            self.env["care.case"]
+            .with_context(active_test=False)
+            .create({"name": "x", "partner_id": self.customer.id, "company_id": self.company.id})
+        )
+        self.assertNotEqual(case.stage_id, old)
+
+    def test_a_statement_that_takes_too_long_is_the_rules_error_and_stops_no_sale(self):
+        policy = self._policy()
+
+        def slow(self, *args):
+            raise psycopg2.errors.QueryCanceled("canceling statement due to statement timeout")
+
+        self.patch(type(policy), "_apply", slow)
+        with mute_logger(*ENGINE):
+            order = self._confirmed()
+        self.assertEqual(order.state, "sale")
+        self.assertIn("timeout", policy.last_error)
+
+    def test_a_conflict_wrapped_in_another_error_is_still_a_conflict(self):
+        policy = self._policy()
+        journey = self._journey(self._confirmed())
+
+        def wrapped(self, *args):
+            try:
+                raise psycopg2.errors.SerializationFailure("could not serialize")
+            except psycopg2.errors.SerializationFailure as error:
+                raise ValueError("in a template") from error
+
+        self.patch(type(policy), "_apply", wrapped)
+        with self.assertRaises(psycopg2.errors.SerializationFailure):
+            journey._care_event("order_confirmed")

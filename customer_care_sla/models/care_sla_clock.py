@@ -397,7 +397,7 @@ class CareSlaClock(models.Model):
         :param measures: only these
         """
         # sudo: promises are the company's, whoever registers the case
-        cases = cases.sudo().filtered(self._covered)
+        cases = cases.sudo().filtered(lambda case: case._care_covered())
         now = self._now()
         jobs = []
         for case, choices in self.env["care.sla.policy"]._choose(cases).items():
@@ -422,12 +422,6 @@ class CareSlaClock(models.Model):
         used = {name for vals in rows for name, value in vals.items() if value}
         rows = [{name: vals.get(name, False) for name in used} for vals in rows]
         return self.sudo()._plan(rows)
-
-    @api.model
-    def _covered(self, case):
-        """Whether the company had started with Customer Care when the case came in."""
-        since = case.company_id.care_start_date
-        return bool(since and case.received_at.date() >= since)
 
     @api.model
     def _start_of(self, case, now):

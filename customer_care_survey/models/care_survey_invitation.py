@@ -54,7 +54,10 @@ class CareSurveyInvitation(models.Model):
     case_id = fields.Many2one(
         "care.case", readonly=True, ondelete="cascade", index="btree_not_null"
     )
-    occurrence = fields.Integer(default=1, readonly=True, help="The cycle of the journey or case.")
+    occurrence = fields.Integer(
+        default=1, readonly=True, help="Which time it is that the event happened."
+    )
+    cycle = fields.Integer(default=1, readonly=True, help="The cycle of the journey or case.")
     company_id = fields.Many2one(
         "res.company", required=True, readonly=True, index=True, ondelete="cascade"
     )
@@ -261,7 +264,7 @@ class CareSurveyInvitation(models.Model):
         for row in self:
             record = row._record()
             cancelled = record.stage_category == "cancelled"
-            if record.cycle != row.occurrence or (
+            if record.cycle != row.cycle or (
                 cancelled and row.trigger_id.event != "order_cancelled"
             ):
                 held[row] = record.stage_id.name

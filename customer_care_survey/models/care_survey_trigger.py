@@ -168,12 +168,12 @@ class CareSurveyTrigger(models.Model):
     # Planning
     # ------------------------------------------------------------
 
-    def _apply(self, records, event):
+    def _apply(self, records, event, when):
         """Plan one invitation a record and cycle; whether to send it is decided then."""
         self.ensure_one()
         if not records:
             return self.env["care.survey.invitation"]
-        next_at = self.env.cr.now() + timedelta(**{self.delay_unit: self.delay_count})
+        delay = timedelta(**{self.delay_unit: self.delay_count})
         return self.env["care.survey.invitation"]._plan(
             [
                 {
@@ -181,11 +181,12 @@ class CareSurveyTrigger(models.Model):
                     "attempts": 0,
                     "trigger_id": self.id,
                     record._care_link: record.id,
-                    "occurrence": record.cycle,
+                    "occurrence": when[record][1],
+                    "cycle": record.cycle,
                     "company_id": record.company_id.id,
                     "partner_id": record._care_partner().id,
-                    "planned_for": next_at,
-                    "next_at": next_at,
+                    "planned_for": when[record][0] + delay,
+                    "next_at": max(when[record][0] + delay, self.env.cr.now()),
                 }
                 for record in records
             ]

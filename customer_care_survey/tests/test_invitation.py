@@ -33,7 +33,7 @@ class TestInvitation(CareSurveyCase):
         case = self._closed()
         case._enter_category("resolved")
         case._enter_category("closed")
-        self.trigger._apply(case, "case_closed")
+        case._care_event("case_closed")
         self.assertEqual(len(self._invitations(case)), 1)
 
     def test_reopened_and_closed_again_is_a_second_occurrence(self):
