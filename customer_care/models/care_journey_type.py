@@ -32,6 +32,35 @@ class CareJourneyType(models.Model):
     stage_ids = fields.One2many("care.stage", "type_id", "Stages", copy=True)
     stage_count = fields.Integer(compute="_compute_stage_count")
 
+    last_error = fields.Text(
+        compute="_compute_last_error",
+        help="Why the type failed last. Orders it could not start wait until it is mended.",
+    )
+
+    def _compute_last_error(self):
+        # sudo: the queue of failures is the engine's; who reads the type sees its errors
+        waiting = (
+            self.env["care.retry"]
+            .sudo()
+            .search(
+                [
+                    ("rule_model", "=", self._name),
+                    ("rule_id", "in", self.ids),
+                    ("state", "in", ("planned", "failed")),
+                ]
+            )
+        )
+        for journey_type in self:
+            mine = waiting.filtered(lambda row, t=journey_type: row.rule_id == t.id)
+            journey_type.last_error = mine[:1].error
+
+    def write(self, vals):
+        result = super().write(vals)
+        if "filter_domain" in vals or "active" in vals:
+            # sudo: somebody who may mend the type sets its waiting orders going
+            self.env["care.retry"].sudo()._wake(self)
+        return result
+
     @api.depends("stage_ids")
     def _compute_stage_count(self):
         for journey_type in self:
@@ -77,8 +106,11 @@ class CareJourneyType(models.Model):
                         mine = mine.filtered_domain(domain)
             except Exception as error:  # pylint: disable=broad-except
                 reraise_if_concurrent(error)
-                # a filter that broke since it was saved must not stop a sale
+                # A filter that broke since it was saved must not stop a sale, nor send the
+                # order on another way: it waits until the filter is mended.
                 _logger.warning("%s %r", journey_type, journey_type.name, exc_info=error)
+                self.env["care.retry"]._remember_orders(journey_type, mine, error)
+                orders -= mine
                 continue
             if mine:
                 result[journey_type] = mine

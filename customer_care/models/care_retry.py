@@ -17,14 +17,20 @@ class CareRetry(models.Model):
     event = fields.Char(required=True, readonly=True)
     journey_id = fields.Many2one("care.journey", ondelete="cascade", index=True)
     case_id = fields.Many2one("care.case", ondelete="cascade", index=True)
+    order_id = fields.Many2one(
+        "sale.order",
+        ondelete="cascade",
+        index="btree_not_null",
+        help="An order whose journey could not start, because its type failed.",
+    )
     company_id = fields.Many2one("res.company", required=True, ondelete="cascade")
     stage_id = fields.Many2one("care.stage", readonly=True, ondelete="cascade")
     happened_at = fields.Datetime("Event At", required=True, readonly=True)
     occurrence = fields.Integer(required=True, readonly=True)
 
     _one_record = models.Constraint(
-        "CHECK (num_nonnulls(journey_id, case_id) = 1)",
-        "A retry belongs to one journey or one case.",
+        "CHECK (num_nonnulls(journey_id, case_id, order_id) = 1)",
+        "A retry belongs to one journey, one case or one order.",
     )
     _journey_uniq = models.UniqueIndex(
         "(rule_model, rule_id, event, journey_id, occurrence) WHERE state IN ('planned', 'failed')"
@@ -34,6 +40,34 @@ class CareRetry(models.Model):
         "(rule_model, rule_id, event, case_id, occurrence) WHERE state IN ('planned', 'failed')"
         " AND case_id IS NOT NULL"
     )
+
+    _order_uniq = models.UniqueIndex(
+        "(rule_model, rule_id, order_id) WHERE state IN ('planned', 'failed')"
+        " AND order_id IS NOT NULL"
+    )
+
+    @api.model
+    def _remember_orders(self, journey_type, orders, error):
+        """Keep the orders whose journey ``journey_type`` could not start."""
+        now = self.env.cr.now()
+        return self._plan(
+            [
+                {
+                    "state": "planned",
+                    "attempts": 1,
+                    "error": str(error) or type(error).__name__,
+                    "next_at": self._next_attempt(1),
+                    "rule_model": journey_type._name,
+                    "rule_id": journey_type.id,
+                    "event": "order_confirmed",
+                    "happened_at": now,
+                    "occurrence": 1,
+                    "company_id": order.company_id.id,
+                    "order_id": order.id,
+                }
+                for order in orders
+            ]
+        )
 
     @api.model
     def _remember(self, rule, records, event, when, error):
@@ -93,6 +127,9 @@ class CareRetry(models.Model):
             if not rule.active:
                 rows.write({"next_at": False})  # waits until the rule is switched on again
                 continue
+            if rows.order_id:
+                rows._start_journeys(rule)
+                continue
             overtaken = rows.filtered(lambda row: row._overtaken())
             overtaken._cancel_due({"error": self.env._("It was overtaken: reopened since.")})
             rows -= overtaken
@@ -101,6 +138,12 @@ class CareRetry(models.Model):
                 if rule._match(row._as_it_was(record)):
                     rule._apply(record, event, {record: (row.happened_at, row.occurrence)})
             rows.write({"state": "done", "next_at": False, "error": False})
+
+    def _start_journeys(self, journey_type):
+        orders = self.order_id.filtered(lambda order: order.state == "sale")
+        orders.filtered_domain(journey_type._filter())  # raises while it is broken
+        self.write({"state": "done", "next_at": False, "error": False})
+        self.env["care.journey"]._start_for(orders)
 
     def _overtaken(self):
         """Whether the record was reopened since: then the event counts no more."""

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import psycopg2
 
-from odoo import fields
+from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import RecordCapturer, tagged
 from odoo.tools import mute_logger
@@ -163,6 +163,33 @@ class TestRules(CareCase):
         with self.assertRaises(UserError):
             self.stages[0].category = "closed"
         self.stages[0].name = "Another name"
+
+    def test_a_broken_journey_type_stops_no_sale_and_its_orders_wait(self):
+        first = self.env["care.journey.type"].create(
+            {
+                "name": "Kitchens",
+                "sequence": 1,
+                "stage_ids": [
+                    Command.create({"name": "A", "category": "open", "curator_id": self.manager.id})
+                ],
+            }
+        )
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE care_journey_type SET filter_domain = %s WHERE id = %s",
+            ("[('field_that_went', '=', 1)]", first.id),
+        )
+        self.env.invalidate_all()
+        with mute_logger("odoo.addons.customer_care.models.care_journey_type", *ENGINE):
+            order = self._confirmed()
+            self._run("care.retry", days=1)
+        self.assertEqual(order.state, "sale")
+        self.assertFalse(self._journey(order), "it goes no other way meanwhile")
+        self.assertIn("field_that_went", first.last_error)
+        first.filter_domain = "[]"
+        self._run("care.retry")
+        self.assertEqual(self._journey(order).type_id, first)
+        self.assertFalse(first.last_error)
 
     # ------------------------------------------------------------
     # What a retry does is what the first attempt would have done
