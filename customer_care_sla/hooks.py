@@ -1,3 +1,6 @@
+from odoo.addons.customer_care.hooks import release_inherited
+
+
 def post_init_hook(env):
     """Open cases get their promises too, counted from now: see ``_start_live``."""
     env["care.sla.clock"]._start_live()
@@ -18,3 +21,4 @@ def uninstall_hook(env):
     ).unlink()
     env.cr.execute("DELETE FROM care_sla_clock")
     env.invalidate_all(flush=False)
+    release_inherited(env, "customer_care_sla")

@@ -1,3 +1,6 @@
+from odoo.addons.customer_care.hooks import release_inherited
+
+
 def uninstall_hook(env):
     """What customers answered stays in Surveys: release answered surveys of ours.
 
@@ -18,3 +21,4 @@ def uninstall_hook(env):
         "survey.question.answer": (answered.question_and_page_ids.suggested_answer_ids.ids),
     }
     data.filtered(lambda row: row.res_id in kept.get(row.model, ())).unlink()
+    release_inherited(env, "customer_care_survey")
