@@ -22,6 +22,14 @@ from conftest import ROOT, care, wait_until
 NOT_COPIED = shutil.ignore_patterns(".git", ".care", "__pycache__", "node_modules", ".hypothesis")
 
 
+def as_from_a_terminal():
+    """Ctrl-C reaches it, also when the tests were started in the background, where a shell
+    has everything ignore that.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    care.tied_to_parent()
+
+
 class Command:
     """A `care` command in a process group of its own, and what it has printed."""
 
@@ -36,7 +44,7 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=care.tied_to_parent,
+            preexec_fn=as_from_a_terminal,
             text=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -135,6 +135,7 @@ class CareCase(models.Model):
     # not by superuser: a search would tell a customer who it is
     curator_id = fields.Many2one(groups=STAFF, related_sudo=False)
     cycle = fields.Integer(groups=STAFF)
+    entries = fields.Integer(groups=STAFF)
     stage_id = fields.Many2one(domain="[('res_model', '=', 'care.case')]")
 
     _number_uniq = models.UniqueIndex("(company_id, number)", "This case number is taken already.")

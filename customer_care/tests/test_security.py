@@ -165,7 +165,11 @@ class Attack(CareCase, HttpCase):
         # what failed and what waits, of the first company
         cls.notice = cls.env["care.notice"].search([("case_id", "=", cls.secret.id)])
         cls.retry = cls.env["care.retry"]._remember(
-            cls.policy, cls.journey, "order_confirmed", ValueError("Secret error")
+            cls.policy,
+            cls.journey,
+            "order_confirmed",
+            {cls.journey: (cls.env.cr.now(), 1)},
+            ValueError("Secret error"),
         )
         cls.profile = cls.env["care.profile"].create(
             {
