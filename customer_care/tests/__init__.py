@@ -1,6 +1,7 @@
 from . import test_care_worktime
 from . import test_case
 from . import test_followup
+from . import test_install
 from . import test_journey
 from . import test_portal
 from . import test_rules

@@ -164,13 +164,7 @@ class Attack(CareCase, HttpCase):
 
         # what failed and what waits, of the first company
         cls.notice = cls.env["care.notice"].search([("case_id", "=", cls.secret.id)])
-        cls.retry = cls.env["care.retry"]._remember(
-            cls.policy,
-            cls.journey,
-            "order_confirmed",
-            {cls.journey: (cls.env.cr.now(), 1)},
-            ValueError("Secret error"),
-        )
+        cls.retry = cls._failure()
         cls.profile = cls.env["care.profile"].create(
             {
                 "partner_id": cls.customer.id,
@@ -180,6 +174,21 @@ class Attack(CareCase, HttpCase):
         )
         cls.env["care.worktime"]._get(cls.company.resource_calendar_id, cls.company)
         cls.env.flush_all()
+
+    @classmethod
+    def _failure(cls):
+        """What a rule could not do, whose filter broke after it was saved."""
+        rule = cls._policy()
+        for broken in ("[('secret_field', '=', 1)]", "[]"):
+            cls.env.flush_all()
+            cls.env.cr.execute(
+                "UPDATE care_policy SET filter_domain = %s WHERE id = %s", (broken, rule.id)
+            )
+            cls.env.invalidate_all()
+            if broken != "[]":
+                with mute_logger("odoo.addons.customer_care.models.care_rule_mixin"):
+                    cls._confirmed()
+        return cls.env["care.retry"].search([("rule_id", "=", rule.id)])
 
     @classmethod
     def _portal(cls, login, partner):

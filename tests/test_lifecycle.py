@@ -1,0 +1,498 @@
+"""Installing later, removing, installing again, upgrading, neutralizing, a long history."""
+
+import contextlib
+import re
+import subprocess
+import threading
+import time
+from collections import Counter
+
+import psycopg2
+import pytest
+
+pytest_plugins = ("support",)
+
+ADDONS = ["customer_care", "customer_care_sla", "customer_care_survey"]
+#: Everything a module can leave behind in the schema, and in the records that describe it.
+TRACES = """
+    SELECT 'column ' || table_name || '.' || column_name
+    FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL SELECT 'index ' || indexname FROM pg_indexes WHERE schemaname = 'public'
+    UNION ALL SELECT 'constraint ' || conname || ' on ' || conrelid::regclass
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    UNION ALL SELECT 'xmlid ' || module || '.' || name || ' ' || model FROM ir_model_data
+        WHERE model NOT LIKE 'ir.module.%%'
+    UNION ALL SELECT 'model ' || model FROM ir_model
+    UNION ALL SELECT 'field ' || model || '.' || name FROM ir_model_fields
+    UNION ALL SELECT 'selection ' || f.model || '.' || f.name || ' ' || s.value
+        FROM ir_model_fields_selection s JOIN ir_model_fields f ON f.id = s.field_id
+    UNION ALL SELECT 'access ' || name FROM ir_model_access
+    UNION ALL SELECT 'rule ' || name FROM ir_rule
+    UNION ALL SELECT 'view ' || name || ' ' || coalesce(model, '') FROM ir_ui_view
+    UNION ALL SELECT 'menu ' || (name->>'en_US') || ' ' || coalesce(action, '') FROM ir_ui_menu
+    UNION ALL SELECT 'window ' || (name->>'en_US') || ' ' || res_model FROM ir_act_window
+    UNION ALL SELECT 'action ' || type || ' ' || (name->>'en_US') FROM ir_actions
+    UNION ALL SELECT 'cron ' || cron_name FROM ir_cron
+    UNION ALL SELECT 'sequence ' || name || ' ' || coalesce(code, '') FROM ir_sequence
+    UNION ALL SELECT 'group ' || (name->>'en_US') FROM res_groups
+    UNION ALL SELECT 'privilege ' || (name->>'en_US') FROM res_groups_privilege
+    UNION ALL SELECT 'template ' || (name->>'en_US') FROM mail_template
+    UNION ALL SELECT 'activity type ' || (name->>'en_US') FROM mail_activity_type
+    UNION ALL SELECT 'plan ' || name FROM mail_activity_plan
+    UNION ALL SELECT 'subtype ' || (name->>'en_US') || ' ' || coalesce(res_model, '')
+        FROM mail_message_subtype
+    UNION ALL SELECT 'parameter ' || key FROM ir_config_parameter
+    UNION ALL SELECT 'message of ' || model FROM mail_message WHERE model LIKE 'care.%%'
+    UNION ALL SELECT 'activity of ' || res_model FROM mail_activity WHERE res_model LIKE 'care.%%'
+    UNION ALL SELECT 'follower of ' || res_model FROM mail_followers
+        WHERE res_model LIKE 'care.%%'
+    UNION ALL SELECT 'file of ' || res_model FROM ir_attachment WHERE res_model LIKE 'care.%%'
+    UNION ALL SELECT 'activity without a type' FROM mail_activity a
+        LEFT JOIN mail_activity_type t ON t.id = a.activity_type_id
+        WHERE t.id IS NULL
+    UNION ALL SELECT 'relation record ' || name FROM ir_model_relation
+""".replace("%%", "%")
+#: Records that point at something that is not there.
+DANGLING = """
+import re
+broken = []
+for data in env['ir.model.data'].search([('module', '=like', 'customer_care%')]):
+    if data.model not in env or not env[data.model].browse(data.res_id).exists():
+        broken.append(('xmlid', data.complete_name))
+for menu in env['ir.ui.menu'].with_context(active_test=False).search([]):
+    if menu.action and not menu.action.exists():
+        broken.append(('menu', menu.complete_name))
+for action in env['ir.actions.act_window'].search([]):
+    if action.res_model not in env:
+        broken.append(('action', action.name, action.res_model))
+for cron in env['ir.cron'].with_context(active_test=False).search([]):
+    if not cron.model_id or cron.model_id.model not in env:
+        broken.append(('cron', cron.name))
+    if re.fullmatch(r'model\\.\\w+\\(.*\\)', cron.code or ''):
+        method = cron.code[6:cron.code.index('(')]
+        if not hasattr(env[cron.model_id.model], method):
+            broken.append(('cron', cron.name, method))
+for activity in env['mail.activity'].with_context(active_test=False).search([]):
+    if activity.res_model and (activity.res_model not in env
+                               or not env[activity.res_model].browse(activity.res_id).exists()):
+        broken.append(('activity', activity.id, activity.res_model))
+for model in sorted(env):
+    if env[model]._abstract or env[model]._transient:
+        continue
+    if model.startswith('care.') or model in (
+            'sale.order', 'res.partner', 'res.users', 'res.company', 'survey.survey'):
+        for kind in ('form', 'list', 'search', 'kanban'):
+            if env['ir.ui.view'].search_count([('model', '=', model), ('type', '=', kind)]):
+                env[model].get_views([(False, kind)])
+env['res.config.settings'].get_views([(False, 'form')])
+env['ir.ui.menu'].load_menus(False)
+result = broken
+"""
+#: Journeys, cases and follow-ups in every state, as a running company has them.
+LIVE = """
+company = env.ref('base.main_company')
+company.care_start_date = '2020-01-01'
+partner = env['res.partner'].create({'name': 'Live', 'email': 'live@example.com'})
+product = env['product.product'].create({'name': 'Live', 'list_price': 5, 'taxes_id': False})
+orders = env['sale.order'].create([{
+    'partner_id': partner.id, 'user_id': env.ref('base.user_admin').id,
+    'order_line': [(0, 0, {'product_id': product.id})]} for i in range(4)])
+orders.action_confirm()
+orders[3]._action_cancel()
+def name_and_case(name, order):
+    return {'name': name, 'partner_id': partner.id, 'order_id': order.id, 'severity': '2'}
+cases = env['care.case'].create([name_and_case(name, order) for name, order in zip(
+    ('Open', 'Resolved', 'Closed'), orders)])
+(cases[1] | cases[2]).resolution = 'Mended'
+(cases[1] | cases[2]).action_resolve()
+cases[2]._customer_answers('yes')
+env.cr.execute("UPDATE care_followup SET next_at = now() - interval '1 day'"
+               " WHERE next_at IS NOT NULL AND id % 2 = 0")
+env.invalidate_all()
+env['care.followup']._cron_run_due()
+env['care.notice']._cron_run_due()
+result = {'orders': orders.ids, 'cases': cases.ids, 'partner': partner.id}
+"""
+
+
+@pytest.fixture
+def bare(care_env):
+    """A database with what the add-ons need and none of them, whose installs bring no demo."""
+    name = care_env.new_database(f"{care_env.place.postgres.prefix}template")
+    care_env.sql(name, "UPDATE ir_module_module SET demo = false")
+    yield name
+    care_env.drop_database(name)
+
+
+def odoo(care_env, database, what, *arguments):
+    """Run Odoo to its end; it has nothing to complain of."""
+    log = care_env.place.odoo_run(database, f"{database}-{what}", what, *arguments, "--no-http")
+    lines = [line for line in log.splitlines() if re.search(r" (ERROR|CRITICAL|WARNING) ", line)]
+    assert lines == [], "\n".join(lines)
+
+
+def install(care_env, database, *names):
+    odoo(care_env, database, "install", "-i", ",".join(names))
+
+
+def uninstall(odoo_shell, database, *names):
+    odoo_shell(
+        database,
+        f"env['ir.module.module'].search([('name', 'in', {names!r})]).button_immediate_uninstall()",
+    )
+
+
+def traces(care_env, database):
+    return sorted(care_env.sql(database, TRACES))
+
+
+def left_behind(before, after):
+    """What was not there before; and what is gone."""
+    before, after = Counter(before), Counter(after)
+    return sorted(after - before) + [f"gone: {line}" for line in sorted(before - after)]
+
+
+def test_installing_later_onto_live_cases_removing_and_installing_again_leaves_nothing_broken(
+    bare, care_env, odoo_shell
+):
+    nothing = traces(care_env, bare)
+    install(care_env, bare, "customer_care")
+    live = odoo_shell(bare, LIVE)
+    work = (
+        "SELECT id, state, next_at, user_id, activity_id, write_date FROM care_followup ORDER BY id"
+    )
+    cases = "SELECT id, number, stage_id, owner_id, cycle, write_date FROM care_case ORDER BY id"
+    core, planned, registered = (
+        traces(care_env, bare),
+        care_env.sql(bare, work),
+        care_env.sql(bare, cases),
+    )
+    mails = care_env.sql(bare, "SELECT count(*) FROM mail_mail")
+
+    # the others come later, onto what lives
+    install(care_env, bare, "customer_care_sla", "customer_care_survey")
+    assert care_env.sql(bare, work) == planned
+    assert care_env.sql(bare, cases) == registered
+    assert care_env.sql(bare, "SELECT count(*) FROM mail_mail") == mails
+    opened, _resolved, closed = live["cases"]
+    clocks = care_env.sql(
+        bare, "SELECT DISTINCT case_id FROM care_sla_clock WHERE state = 'running'"
+    )
+    assert str(opened) in clocks, "an open case gets its promise"
+    assert str(closed) not in clocks, "a closed case does not"
+    assert care_env.sql(bare, "SELECT count(*) FROM care_survey_invitation") == ["0"]
+    used = odoo_shell(
+        bare,
+        f"""
+        case = env['care.case'].browse({opened})
+        case.resolution = 'Mended'
+        case.action_resolve()
+        case._customer_answers('yes')
+        env['care.case'].create({{'name': 'New', 'partner_id': {live["partner"]}}})
+        for name in env.registry.descendants(['care.due.mixin'], '_inherit'):
+            if not env[name]._abstract and env[name]._due_cron:
+                env[name]._cron_run_due()
+        result = {{
+            'clocks': case.clock_ids.mapped('state'),
+            'asked': env['care.survey.invitation'].search_count([('case_id', '=', case.id)]),
+        }}
+        """,
+    )
+    assert set(used["clocks"]) == {"met"} and used["asked"] == 1, used
+
+    # they go, and leave the core as it was
+    uninstall(odoo_shell, bare, "customer_care_sla", "customer_care_survey")
+    said = ("message of ", "activity of ", "follower of ", "gone: ")  # by the work since
+    assert [
+        line
+        for line in left_behind(core, traces(care_env, bare))
+        if not line.startswith(said) or line.startswith("gone: ") and said[0] not in line
+    ] == []
+    assert odoo_shell(bare, DANGLING) == []
+
+    # they come again
+    install(care_env, bare, "customer_care_sla", "customer_care_survey")
+
+    # everything goes
+    uninstall(odoo_shell, bare, "customer_care")
+    assert left_behind(nothing, traces(care_env, bare)) == []
+
+    # and comes again
+    install(care_env, bare, *ADDONS)
+    again = odoo_shell(
+        bare,
+        f"""
+order = env['sale.order'].browse({live["orders"][0]}).copy()
+order.action_confirm()
+case = env['care.case'].create({{'name': 'New', 'partner_id': {live["partner"]}}})
+"""
+        + DANGLING
+        + """
+result = [len(order.care_journey_ids), bool(order.care_journey_ids.followup_ids),
+          bool(case.number), bool(case.clock_ids), broken]
+""",
+    )
+    assert again == [1, True, True, True, []]
+
+
+#: What a person edits, and how: XML id -> values.
+EDITED = {
+    "customer_care.stage_case_new": {"name": "Just in", "days_limit": 3},
+    "customer_care.stage_journey_use": {"sequence": 77, "owner_rule": "leader"},
+    "customer_care.policy_after_sale": {"name": "Ours", "filter_domain": "[('id', '>', 3)]"},
+    "customer_care.plan_after_sale_welcome": {"summary": "Say hello", "delay_count": 5},
+    "customer_care.outcome_no_answer": {"retry_days": 9},
+    "customer_care.category_late": {"severity": "3"},
+    "customer_care.tier_key": {"name": "Gold"},
+    "customer_care.journey_type_sale": {"name": "Our way"},
+    "customer_care.mail_template_case_received": {"subject": "Hello from us"},
+    "customer_care.mail_activity_type_followup": {"delay_count": 4},
+    "customer_care.ir_cron_followups": {"interval_number": 17},
+    "customer_care.ir_cron_notices": {"active": False},
+    "customer_care.care_case_rule_agent": {"domain_force": "[('owner_id', '=', user.id)]"},
+    "customer_care_sla.policy_standard": {"name": "Our promise"},
+    "customer_care_sla.ir_cron_clocks": {"interval_number": 23},
+    "customer_care_survey.ir_cron_invitations": {"interval_number": 29},
+}
+
+
+def test_upgrading_twice_changes_nothing_that_a_person_edited(care_env, database, odoo_shell):
+    write = f"""
+    edited = {EDITED!r}
+    for name, values in edited.items():
+        env.ref(name).with_context(active_test=False).write(values)
+    for model in ('care.survey.trigger', 'care.sla.policy', 'care.sla.target'):
+        for record in env[model].search([]):
+            if 'sequence' in record:
+                record.sequence += 100
+    """
+    read = f"""
+    read = {{
+        name: [env.ref(name)[field] for field in values]
+        for name, values in {EDITED!r}.items()
+    }}
+    for model in ('care.survey.trigger', 'care.sla.policy', 'care.sla.target', 'care.stage',
+                  'care.policy', 'care.category', 'care.outcome', 'care.tier',
+                  'care.journey.type', 'mail.activity.plan', 'mail.activity.plan.template'):
+        rows = env[model].with_context(active_test=False).search([], order='id').read(load=None)
+        read[model] = [
+            {{k: v for k, v in row.items() if k not in ('write_date', 'write_uid')}}
+            for row in rows
+        ]
+    for table in ('care_journey', 'care_case', 'care_followup', 'care_notice', 'care_sla_clock',
+                  'care_survey_invitation', 'mail_message', 'mail_activity', 'mail_mail'):
+        env.cr.execute(f"SELECT count(*), max(id), max(write_date)::text FROM {{table}}")
+        read[table] = env.cr.fetchone()
+    result = read
+    """
+    odoo_shell(database, write)
+    before = odoo_shell(database, read)
+    for _time in range(2):
+        odoo(care_env, database, "upgrade", "-u", ",".join(ADDONS))
+    after = odoo_shell(database, read)
+    for name, values in EDITED.items():
+        assert after[name] == before[name], name
+        assert [
+            got for got, wanted in zip(after[name], values.values(), strict=True) if got != wanted
+        ] == [], name
+    assert after == before
+
+
+def test_a_neutralized_copy_plans_nothing_and_tells_nobody(care_env, crew, scene, raced, rows):
+    crew(
+        """
+        env['sale.order'].browse(orders).action_confirm()
+        for rule in ('care.survey.trigger', 'care.sla.policy'):
+            env[rule].with_context(active_test=False).search([]).active = True
+        cases = env['care.case'].browse(cases)
+        cases.action_resolve()
+        cases[0]._customer_answers('yes')
+        env['care.case'].create({'name': 'New', 'partner_id': cases[0].partner_id.id})
+        env.flush_all()
+        env.cr.execute('UPDATE care_policy SET filter_domain = %s WHERE id = %s',
+                       ("[('no_such_field', '=', 1)]", policy))
+        env.invalidate_all()
+        env['sale.order'].browse(late).action_confirm()
+        """,
+        orders=scene["orders"][:5],
+        late=scene["orders"][5],
+        cases=scene["cases"],
+        policy=scene["policy"],
+    )
+    tables = [
+        table
+        for (table,) in rows(
+            "SELECT table_name FROM information_schema.columns WHERE column_name = 'next_at'"
+            " AND table_schema = 'public' ORDER BY 1"
+        )
+    ]
+    assert {"care_followup", "care_notice", "care_retry"} < set(tables)
+    for table in tables:
+        ((planned,),) = rows(f"SELECT count(*) FROM {table} WHERE next_at IS NOT NULL")
+        assert planned, f"nothing was planned in {table}"
+    command = care_env.place.command("-d", raced)
+    at = command.index("odoo") + 1
+    done = subprocess.run(
+        [*command[:at], "neutralize", *command[at:]],
+        env=care_env.place.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    for table in tables:
+        assert rows(f"SELECT count(*) FROM {table} WHERE next_at IS NOT NULL") == [(0,)], table
+        assert rows(f"SELECT count(*) FROM {table} WHERE state = 'planned'") == [(0,)], table
+    told = (
+        "SELECT (SELECT count(*) FROM mail_message), (SELECT count(*) FROM mail_activity),"
+        " (SELECT count(*) FROM mail_mail)"
+    )
+    before = rows(told)
+    crew(
+        """
+        for name in env.registry.descendants(['care.due.mixin'], '_inherit'):
+            if not env[name]._abstract and env[name]._due_cron:
+                env[name]._cron_run_due()
+        """
+    )
+    assert rows(told) == before
+
+
+class Bystander(threading.Thread):
+    """Somebody who works with orders while something else is done to the database."""
+
+    def __init__(self, care_env, database, order):
+        super().__init__(daemon=True)
+        self.order = order
+        names = ("host", "port", "user", "password")
+        given = {
+            name: care_env.env[f"PG{name.upper()}"]
+            for name in names
+            if care_env.env.get(f"PG{name.upper()}")
+        }
+        self.connect = lambda: psycopg2.connect(dbname=database, **given)
+        self.over = threading.Event()
+        self.reads, self.writes, self.failures, self.locks = 0, 0, [], set()
+        self.longest = 0
+
+    def run(self):
+        with contextlib.closing(self.connect()) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            while not self.over.wait(0.02):
+                try:
+                    cursor.execute("SET lock_timeout = '500ms'")
+                    cursor.execute("SELECT count(*) FROM sale_order WHERE id < 1000")
+                    cursor.execute(
+                        "SELECT DISTINCT mode FROM pg_locks WHERE granted AND"
+                        " relation IN ('sale_order'::regclass, 'sale_order_line'::regclass,"
+                        " 'res_partner'::regclass) AND pid <> pg_backend_pid()"
+                    )
+                    self.locks.update(mode for (mode,) in cursor.fetchall())
+                    self.reads += 1
+                    cursor.execute("SET lock_timeout = '60s'")
+                    began = time.monotonic()
+                    cursor.execute(
+                        "UPDATE sale_order SET note = 'touched' WHERE id = %s", (self.order,)
+                    )
+                    self.longest = max(self.longest, time.monotonic() - began)
+                    self.writes += 1
+                except psycopg2.Error as error:
+                    self.failures.append(str(error))
+
+    def stop(self):
+        self.over.set()
+        self.join(90)
+
+
+LONG_HISTORY = """
+DO $$
+DECLARE
+    names text;
+    pattern int := (SELECT max(id) FROM sale_order);
+BEGIN
+    SELECT string_agg(quote_ident(column_name), ', ') INTO names
+    FROM information_schema.columns WHERE table_name = 'sale_order'
+        AND column_name NOT IN ('id', 'name', 'access_token', 'state', 'date_order');
+    EXECUTE format('INSERT INTO sale_order (name, state, date_order, %1$s)
+        SELECT ''OLD'' || i, ''sale'', now() - interval ''30 days'', %1$s
+        FROM sale_order, generate_series(1, 50000) i WHERE id = %2$s', names, pattern);
+    SELECT string_agg(quote_ident(column_name), ', ') INTO names
+    FROM information_schema.columns WHERE table_name = 'sale_order_line'
+        AND column_name NOT IN ('id', 'order_id');
+    EXECUTE format('INSERT INTO sale_order_line (order_id, %1$s)
+        SELECT o.id, l.* FROM sale_order o, (SELECT %1$s FROM sale_order_line
+        WHERE display_type IS NULL LIMIT 1) l WHERE o.name LIKE ''OLD%%''', names);
+END $$;
+"""
+
+
+def test_installing_on_50000_old_orders_takes_as_long_as_on_few_and_touches_none(
+    care_env, bare, odoo_shell
+):
+    few = care_env.new_database(bare)
+    try:
+        care_env.sql(bare, LONG_HISTORY)
+        care_env.sql(bare, "ANALYZE")
+        same = """
+            SELECT relname, relfilenode::text, (SELECT string_agg(attname, ',' ORDER BY attnum)
+                FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped)
+            FROM pg_class c
+            WHERE relname IN ('sale_order', 'sale_order_line', 'res_partner')"""
+        versions = """
+            SELECT (SELECT sum(hashtext(id || ' ' || xmin || ' ' || ctid)) FROM sale_order
+                    WHERE note IS DISTINCT FROM 'touched'),
+                (SELECT sum(hashtext(id || ' ' || xmin || ' ' || ctid)) FROM sale_order_line)"""
+        effects = """
+            SELECT (SELECT count(*) FROM mail_mail), (SELECT count(*) FROM mail_activity),
+                (SELECT count(*) FROM mail_message WHERE model = 'sale.order')"""
+        assert int(care_env.sql(bare, "SELECT count(*) FROM sale_order")[0]) > 50_000
+        ((touched,),) = [
+            line.split("|") for line in care_env.sql(bare, "SELECT min(id) FROM sale_order")
+        ]
+        care_env.sql(bare, f"UPDATE sale_order SET note = 'touched' WHERE id = {touched}")
+        before = [care_env.sql(bare, query) for query in (same, versions, effects)]
+        took, waited = {}, {}
+
+        def timed(database, bystander):
+            began = time.monotonic()
+            install(care_env, database, *ADDONS)
+            took[database] = time.monotonic() - began
+            bystander.stop()
+            waited[database] = bystander.longest
+
+        # both at once, so that a busy machine is as busy for one as for the other
+        bystanders = {name: Bystander(care_env, name, touched) for name in (bare, few)}
+        installs = [
+            threading.Thread(target=timed, args=(name, bystander))
+            for name, bystander in bystanders.items()
+        ]
+        for thread in (*bystanders.values(), *installs):
+            thread.start()
+        for thread in installs:
+            thread.join()
+        assert set(took) == {bare, few}, "an installation failed"
+    finally:
+        care_env.drop_database(few)
+    assert [care_env.sql(bare, query) for query in (same, versions, effects)] == before
+    made = " UNION ALL ".join(
+        f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {table})"
+        for table in (
+            "care_journey",
+            "care_case",
+            "care_followup",
+            "care_notice",
+            "care_retry",
+            "care_sla_clock",
+            "care_survey_invitation",
+        )
+    )
+    assert care_env.sql(bare, made) == []
+    # seconds: no more than what a noisy moment makes of the same work
+    assert took[bare] <= 1.5 * took[few] + 5, took
+    crowd = bystanders[bare]
+    assert crowd.failures == [], "a reader had to wait, or a writer did not get through"
+    assert crowd.reads > 20 and crowd.writes > 20
+    assert "AccessExclusiveLock" not in crowd.locks
+    # a foreign key is made under a lock that lets readers pass; writers wait for the commit
+    assert waited[bare] <= 1.5 * waited[few] + 5, waited
