@@ -11,9 +11,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -251,6 +253,68 @@ def test_another_odoo_in_care_odoo_is_one_clear_line(checkout):
     release.write_text("version_info = (18, 0, 0, 'final', 0, '')\n")
     assert_one_line(checkout.run("run", CARE_ODOO=str(checkout.base / "old")), "18.0", "19.0")
     assert_one_line(checkout.run("run", CARE_ODOO=str(checkout.base / "none")), "no Odoo 19.0")
+
+
+def test_a_server_that_pghost_names_is_used_and_left_running(tmp_path):
+    server = care.Postgres(tmp_path / "own", Path(sys.prefix))  # the tests' own is in PGHOST
+    with server:
+        name = f"{server.prefix}elsewhere"
+        server.create(name)
+        server.note(name, {"key": "kept"})
+        assert server.databases()[name] == {"key": "kept"}
+        server.drop(name)
+        assert name not in server.databases()
+    assert server.sql("SELECT 1") == ["1"], "whoever started it ends it"
+    assert server.prefix != "care_", "several checkouts may share it"
+    assert not (tmp_path / "own").exists(), "no cluster of our own is made beside it"
+
+
+def test_a_missing_chromium_is_named_to_who_may_not_install_it(monkeypatch):
+    monkeypatch.setattr(care, "find_chromium", lambda: None)
+    monkeypatch.setattr(care, "is_root", lambda: False)
+    with pytest.raises(care.Trouble, match="browser tests.* sudo apt-get install chromium"):
+        care.ensure_chromium()
+
+
+def test_a_skipped_test_fails_pytest_under_the_command_and_is_named(tmp_path):
+    shutil.copy(ROOT / "conftest.py", tmp_path)
+    (tmp_path / "test_browser.py").write_text(
+        "import pytest\n\n\ndef test_runs():\n    pass\n\n\n"
+        "@pytest.mark.skip(reason='no browser')\ndef test_page():\n    pass\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:odoo", tmp_path],
+        cwd=tmp_path,
+        env={**os.environ, "CARE_TEST": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout
+    assert "FAILED: 1 skipped" in done.stdout
+
+
+def test_a_skipped_test_fails_odoos_runner_under_the_command_and_is_named(monkeypatch, capsys):
+    class Place:
+        log = ROOT / ".care/test/log"
+
+        def odoo_run(self, *_arguments):
+            return (
+                "INFO db odoo.addons.customer_care.tests.test_portal: Starting TestPage.test_one ...\n"
+                "INFO db odoo.addons.customer_care.tests.test_portal: skipped TestPage.test_one :"
+                " Chrome executable not found\n"
+            )
+
+        def drop(self, _database):
+            pass
+
+    tests = care.Tests.__new__(care.Tests)
+    tests.place, tests.failures = Place(), []
+    tests.templates = type("Templates", (), {"copy": lambda *_: "copy", "sale": lambda *_: "sale"})
+    tests.templates = tests.templates()
+    tests.alone("customer_care")
+    assert tests.failures == ["customer_care alone, by Odoo's runner: 1 skipped"]
+    assert "Chrome executable not found" in capsys.readouterr().out
 
 
 # ----------------------------------------------------------

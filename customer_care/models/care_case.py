@@ -324,21 +324,11 @@ class CareCase(models.Model):
 
     def action_open_order(self):
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "sale.order",
-            "res_id": self.order_id.id,
-            "views": [(False, "form")],
-        }
+        return self.order_id._get_records_action()
 
     def action_open_journey(self):
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "care.journey",
-            "res_id": self.journey_id.id,
-            "views": [(False, "form")],
-        }
+        return self.journey_id._get_records_action()
 
     def action_preview(self):
         """The case as its customer sees it."""

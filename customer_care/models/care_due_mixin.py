@@ -7,6 +7,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL, split_every
 
+from .care_guard import refuse_forged
+
 _logger = logging.getLogger(__name__)
 
 #: Says in a context that the engine itself writes. Compared by identity: no remote call can
@@ -107,22 +109,7 @@ class CareDueMixin(models.AbstractModel):
 
     @api.model
     def _check_engine_fields(self, vals):
-        """Refuse values for the engine's fields from anybody but the engine.
-
-        The engine works as superuser, which no remote call can claim.
-        """
-        if self.env.su:
-            return
-        forged = set(vals) - self._due_user_fields
-        if forged:
-            raise AccessError(
-                self.env._(
-                    "%(fields)s of “%(model)s” are kept by Customer Care itself and "
-                    "cannot be changed by hand.",
-                    fields=", ".join(sorted(forged)),
-                    model=self._description,
-                )
-            )
+        refuse_forged(self, set(vals) - self._due_user_fields)
 
     # ------------------------------------------------------------
     # Planning

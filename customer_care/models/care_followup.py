@@ -293,22 +293,11 @@ class CareFollowup(models.Model):
 
     def action_open_record(self):
         self.ensure_one()
-        record = self._record()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": record._name,
-            "res_id": record.id,
-            "views": [(False, "form")],
-        }
+        return self._record()._get_records_action()
 
     def action_open_case(self):
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "care.case",
-            "res_id": self.case_opened_id.id,
-            "views": [(False, "form")],
-        }
+        return self.case_opened_id._get_records_action()
 
     def _finish(self):
         """Over: by a person, with or without an outcome."""
@@ -329,13 +318,7 @@ class CareFollowup(models.Model):
         """
         self.ensure_one()
         if self.outcome_id.consequence == "case":
-            case = self._open_case()
-            return {
-                "type": "ir.actions.act_window",
-                "res_model": "care.case",
-                "res_id": case.id,
-                "views": [(False, "form")],
-            }
+            return self._open_case()._get_records_action()
         if self.outcome_id.consequence == "again":
             self._plan_again()
         return {"type": "ir.actions.act_window_close"}

@@ -7,6 +7,27 @@ value of the engine.
 
 from collections import defaultdict
 
+from odoo.exceptions import AccessError
+
+
+def refuse_forged(model, names):
+    """Refuse values for fields that only the engine fills.
+
+    The engine works as superuser, which no remote call can claim.
+
+    :param names: fields of the engine for which a person gave a value
+    :raise AccessError: if there are any
+    """
+    if names and not model.env.su:
+        raise AccessError(
+            model.env._(
+                "%(fields)s of “%(model)s” are kept by Customer Care itself and "
+                "cannot be changed by hand.",
+                fields=", ".join(sorted(names)),
+                model=model._description,
+            )
+        )
+
 
 def check_targets(model, vals_list):
     """Refuse values that point to a record which the person may not read.

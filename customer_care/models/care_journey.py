@@ -124,12 +124,7 @@ class CareJourney(models.Model):
 
     def action_open_order(self):
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "sale.order",
-            "res_id": self.order_id.id,
-            "views": [(False, "form")],
-        }
+        return self.order_id._get_records_action()
 
     def action_open_cases(self):
         self.ensure_one()

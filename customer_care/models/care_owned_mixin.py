@@ -1,9 +1,9 @@
 from collections import defaultdict
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 
-from .care_guard import check_targets
+from .care_guard import check_targets, refuse_forged
 from .care_stage import CATEGORIES, OVER
 
 #: Compared by identity: no remote call can put this object in a context.
@@ -122,18 +122,7 @@ class CareOwnedMixin(models.AbstractModel):
 
     @api.model
     def _check_engine_fields(self, vals):
-        if self.env.su:
-            return
-        forged = self._care_engine_fields & set(vals)
-        if forged:
-            raise AccessError(
-                self.env._(
-                    "%(fields)s of “%(model)s” are kept by Customer Care itself and "
-                    "cannot be changed by hand.",
-                    fields=", ".join(sorted(forged)),
-                    model=self._description,
-                )
-            )
+        refuse_forged(self, self._care_engine_fields & set(vals))
 
     def _check_stays(self, vals):
         """Refuse to move a record to another company: its number, its owner and what it

@@ -44,13 +44,7 @@ class SaleOrder(models.Model):
 
     def action_care_open_journey(self):
         self.ensure_one()
-        journey = self.care_journey_ids[:1]
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "care.journey",
-            "res_id": journey.id,
-            "views": [(False, "form")],
-        }
+        return self.care_journey_ids[:1]._get_records_action()
 
     def action_care_open_cases(self):
         self.ensure_one()

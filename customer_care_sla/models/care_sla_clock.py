@@ -284,13 +284,8 @@ class CareSlaClock(models.Model):
 
     def action_open_record(self):
         self.ensure_one()
-        record = self._record()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": record._name,
-            "res_id": record.id,
-            "views": [(False, "form")],
-        }
+        # without the context: it names the views of clocks
+        return self._record()._get_records_action(context={})
 
     def action_retry(self):
         """Also where the clock runs and only its last alert failed."""

@@ -26,9 +26,4 @@ class CareCase(models.Model):
 
     def action_open_survey_answer(self):
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "care.survey.invitation",
-            "res_id": self.survey_invitation_id.id,
-            "views": [(False, "form")],
-        }
+        return self.survey_invitation_id._get_records_action()

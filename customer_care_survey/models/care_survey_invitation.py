@@ -160,32 +160,16 @@ class CareSurveyInvitation(models.Model):
 
     def action_open_record(self):
         self.ensure_one()
-        record = self._record()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": record._name,
-            "res_id": record.id,
-            "views": [(False, "form")],
-        }
+        return self._record()._get_records_action()
 
     def action_open_recovery_case(self):
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "care.case",
-            "res_id": self.recovery_case_id.id,
-            "views": [(False, "form")],
-        }
+        return self.recovery_case_id._get_records_action()
 
     def action_open_answer(self):
         """The whole answer, for users of Surveys."""
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "survey.user_input",
-            "res_id": self.user_input_id.id,
-            "views": [(False, "form")],
-        }
+        return self.user_input_id._get_records_action()
 
     # ------------------------------------------------------------
     # Planning

@@ -157,12 +157,7 @@ class CareSurveyTrigger(models.Model):
 
     def action_open_survey(self):
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "survey.survey",
-            "res_id": self.survey_id.id,
-            "views": [(False, "form")],
-        }
+        return self.survey_id._get_records_action()
 
     # ------------------------------------------------------------
     # Planning
