@@ -172,9 +172,11 @@ class CareCase(TransactionCase):
         """As if it were ``moment`` (UTC), for Python and for the transaction."""
         cr = self.env.cr
         now, cr._now = cr.now(), fields.Datetime.to_datetime(moment)
-        with freeze_time(moment):
-            yield
-        cr._now = now
+        try:
+            with freeze_time(moment):
+                yield
+        finally:
+            cr._now = now
 
     def _journey(self, order):
         return self.env["care.journey"].search([("order_id", "=", order.id)])

@@ -30,6 +30,11 @@ class SlaCase(CareCase):
         cls.env["care.sla.policy"].search([]).active = False
         cls.policy = cls._sla()
 
+    def setUp(self):
+        super().setUp()
+        # what is late depends on the day: here it is always the same
+        self.enterContext(self._at(TUESDAY_10))
+
     @classmethod
     def _sla(cls, lines=None, levels=None, **vals):
         """A policy: 4 hours to the first answer, 2 days to the solution, the owner told

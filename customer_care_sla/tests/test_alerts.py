@@ -27,7 +27,8 @@ class TestAlerts(SlaCase):
         self.assertFalse(self._told(case))
         self._cron_at(MONDAY_12)
         self.assertEqual(self._told(case).user_id, case.owner_id)
-        self.assertEqual(clock.status, "risk")
+        with self._at(MONDAY_12):
+            self.assertEqual(clock.status, "risk")
         self._cron_at("2026-11-23 12:01:00")
         told = self._told(case)
         self.assertEqual(told.mapped("user_id"), case.owner_id | self.leader)
