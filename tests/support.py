@@ -146,20 +146,24 @@ def retried(env, work):
     env.cr.commit()
     return outcome
 
+planned = [name for name in env.registry.descendants(['care.due.mixin'], '_inherit')
+           if not env[name]._abstract and env[name]._due_cron]
+
 def due(env):
-    env.cr.execute('''
-        SELECT (SELECT count(*) FROM care_followup WHERE next_at <= now() at time zone 'utc')
-             + (SELECT count(*) FROM care_notice WHERE next_at <= now() at time zone 'utc')''')
+    counts = ' + '.join(
+        f"(SELECT count(*) FROM {env[name]._table} WHERE next_at <= now() at time zone 'utc')"
+        for name in planned)
+    env.cr.execute(f'SELECT {counts}')
     return env.cr.fetchone()[0]
 
 def run_crons(env, meet, batch, patience):
-    for name in ('care.followup', 'care.notice'):
+    for name in planned:
         type(env[name])._due_batch = batch
     meet()
     runs, since = 0, time.monotonic()
     while time.monotonic() - since < patience:
         if due(env):
-            for name in ('care.followup', 'care.notice'):
+            for name in planned:
                 env[name]._cron_run_due()
             runs, since = runs + 1, time.monotonic()
         env.cr.rollback()

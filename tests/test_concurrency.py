@@ -199,6 +199,107 @@ def test_a_person_editing_and_closing_follow_ups_while_the_cron_runs_loses_nothi
     assert_all_once(rows)
 
 
+def test_customers_and_staff_answering_while_all_the_crons_run_lose_nothing(crew, scene, rows):
+    cases = scene["cases"]
+    *_others, runs = crew(
+        """
+        env['care.sla.policy'].search([]).unlink()
+        env['care.sla.policy'].create({
+            'name': 'Now', 'company_id': company,
+            'target_ids': [(0, 0, {'measure': measure, 'severity': 'any', 'kind': 'hours',
+                                   'amount': 1}) for measure in ('first_response', 'resolution')],
+            'level_ids': [(0, 0, {'timing': 'at', 'share_left': 0, 'tell': 'leader'})]})
+        env['care.sla.clock']._start(env['care.case'].browse(cases))
+        env.flush_all()
+        # due in this very moment: the cron breaks what people are about to keep
+        env.cr.execute("UPDATE care_sla_clock SET due_at = now() at time zone 'utc',"
+                       " next_at = now() at time zone 'utc' WHERE state = 'running'")
+        env['care.case'].browse(cases[4:]).action_resolve()
+
+        def reply(env, meet):
+            meet()
+            for case in env['care.case'].with_user(agent).browse(cases[:4]):
+                retried(env, lambda: (case.message_post(
+                    body='We are on it', message_type='comment', subtype_xmlid='mail.mt_comment'),
+                    env.flush_all()))
+
+        def answer(env, meet):
+            meet()
+            for number, case in enumerate(env['care.case'].browse(cases[4:])):
+                retried(env, lambda: (
+                    case._customer_answers(('yes', 'no')[number % 2]), env.flush_all()))
+
+        result = crew((reply,), (answer,), (run_crons, 2, 1.5))
+        """,
+        cases=cases,
+        agent=scene["agent"],
+        company=scene["company"],
+    )
+    assert runs, "the crons did not run beside the people"
+    replied, answered = (", ".join(map(str, part)) for part in (cases[:4], cases[4:]))
+    assert rows(
+        "SELECT state, count(*) FROM care_sla_clock WHERE measure = 'first_response'"
+        f" AND case_id IN ({replied}) GROUP BY 1"
+    ) == [("met", 4)]
+    assert rows(
+        f"SELECT stage_category, count(*) FROM care_case WHERE id IN ({answered}) GROUP BY 1"
+        " ORDER BY 1"
+    ) == [("closed", 2), ("open", 2)]
+    assert (
+        rows(
+            "SELECT clock_id, level_id, count(*) FROM care_sla_alert GROUP BY 1, 2 HAVING count(*) > 1"
+        )
+        == []
+    ), "an alert was told twice"
+    assert rows(
+        "SELECT n.state, count(*) FROM care_notice n WHERE n.kind = 'case_reopened'"
+        f" AND n.case_id IN ({answered}) GROUP BY 1"
+    ) == [("done", 2)]
+    assert_all_once(rows)
+
+
+def test_an_order_cancelled_while_its_waiting_journey_is_retried_ends_with_nothing_planned(
+    crew, scene, rows
+):
+    orders = scene["orders"][:12]
+    crew(
+        """
+        env.cr.execute('UPDATE care_journey_type SET filter_domain = %s',
+                       ("[('no_such_field', '=', 1)]",))
+        env.invalidate_all()
+        env['sale.order'].browse(orders).action_confirm()
+        env.flush_all()
+        env.cr.execute("UPDATE care_journey_type SET filter_domain = '[]'")
+        env.cr.execute("UPDATE care_retry SET next_at = now() at time zone 'utc'")
+        env.invalidate_all()
+
+        def cancel(env, meet):
+            meet()
+            for order in env['sale.order'].browse(orders[::2]):
+                retried(env, lambda: (order._action_cancel(), env.flush_all()))
+
+        result = crew((cancel,), (run_crons, 2, 1.5))
+        env.invalidate_all()
+        env['care.retry'].search([('state', '=', 'planned')]).write({'next_at': env.cr.now()})
+        env.cr.commit()
+        for name in planned:
+            env[name]._cron_run_due()
+        """,
+        orders=orders,
+    )
+    cancelled = ", ".join(map(str, orders[::2]))
+    kept = ", ".join(map(str, orders[1::2]))
+    assert rows(
+        "SELECT count(*) FROM care_journey j LEFT JOIN care_followup f ON f.journey_id = j.id"
+        f" WHERE j.order_id IN ({cancelled}) AND (j.stage_category <> 'cancelled'"
+        " OR f.state IN ('planned', 'open'))"
+    ) == [(0,)]
+    assert rows(
+        f"SELECT stage_category, count(*) FROM care_journey WHERE order_id IN ({kept}) GROUP BY 1"
+    ) == [("open", 6)]
+    assert_all_once(rows)
+
+
 def ask(server, scene, number):
     """The customer's page of a case, and what its form sends."""
     case, token = scene["cases"][number], scene["tokens"][number]

@@ -256,7 +256,9 @@ EDITED = {
 }
 
 
-def test_upgrading_twice_changes_nothing_that_a_person_edited(care_env, database, odoo_shell):
+def test_upgrading_twice_changes_nothing_that_a_person_edited_or_deleted(
+    care_env, database, odoo_shell
+):
     write = f"""
     edited = {EDITED!r}
     for name, values in edited.items():
@@ -286,6 +288,7 @@ def test_upgrading_twice_changes_nothing_that_a_person_edited(care_env, database
     result = read
     """
     odoo_shell(database, write)
+    odoo_shell(database, "env.ref('customer_care.category_idea').unlink()")
     before = odoo_shell(database, read)
     for _time in range(2):
         odoo(care_env, database, "upgrade", "-u", ",".join(ADDONS))
@@ -296,6 +299,9 @@ def test_upgrading_twice_changes_nothing_that_a_person_edited(care_env, database
             got for got, wanted in zip(after[name], values.values(), strict=True) if got != wanted
         ] == [], name
     assert after == before
+    assert odoo_shell(
+        database, "result = env.ref('customer_care.category_idea', raise_if_not_found=False)"
+    ) in (None, "None"), "what was deleted stays deleted"
 
 
 def test_a_neutralized_copy_plans_nothing_and_tells_nobody(care_env, crew, scene, raced, rows):

@@ -175,10 +175,10 @@ def test_the_eight_steps_as_rep_agent_and_customer(world, page_of, wait_until):
         ),
         message="the cron made no activity",
     )
-    row = my_follow_ups(rita, number)
+    row = my_follow_ups(rita, number).first
     assert "Today" in row.inner_text()
     words = "The door does not close, and it beeps all night."
-    case = report_problem(rita, row.first, words)
+    case = report_problem(rita, row, words)
 
     # 4: a number, an owner, and an acknowledgement that quotes the promise
     mail = mailbox.wait_for(customer_mail, case)

@@ -1,5 +1,6 @@
 from . import care_guard
 from . import care_due_mixin
+from . import care_filter_mixin
 from . import care_rule_mixin
 from . import care_owned_mixin
 from . import care_worktime

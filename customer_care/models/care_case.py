@@ -1,8 +1,9 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, UserError, ValidationError
 
 from .care_category import KINDS, SEVERITIES
 from .care_guard import take_from_person
+from .care_owned_mixin import CareOwnedMixin
 
 #: Fields that a customer may read of their own case; the rest is for staff.
 STAFF = "base.group_user"
@@ -24,8 +25,8 @@ class CareCase(models.Model):
     _rec_names_search = ["number", "name", "partner_id.name"]
     _mail_post_access = "read"
     _care_link = "case_id"
-    _care_engine_fields = frozenset(
-        {"stage_category", "stage_since", "owner_since", "first_owner_id", "cycle", "entries"}
+    _care_engine_fields = (
+        CareOwnedMixin._care_engine_fields
         | {"number", "resolved_at", "closed_at", "followup_id", "access_token"}
         | {"customer_answer", "customer_answer_at"}
     )
@@ -174,6 +175,24 @@ class CareCase(models.Model):
         for case in self.filtered("order_id"):
             case.partner_id = case.partner_id or case.order_id.partner_id
             case.journey_id = case.order_id.care_journey_ids[:1]
+
+    @api.constrains("partner_id", "order_id", "journey_id")
+    def _check_belongs(self):
+        """A customer is not shown another customer's order."""
+        for case in self:
+            # sudo: whose order it is, whoever registers the case
+            order, journey = case.sudo().order_id, case.sudo().journey_id
+            if journey and order and journey.order_id != order:
+                raise ValidationError(self.env._("The journey is of another order. Empty it."))
+            partners = order.partner_id | order.partner_shipping_id | order.partner_invoice_id
+            if order and case.commercial_partner_id not in partners.commercial_partner_id:
+                raise ValidationError(
+                    self.env._(
+                        "%(order)s is not an order of %(customer)s. Choose one of theirs, or none.",
+                        order=order.name,
+                        customer=case.partner_id.display_name,
+                    )
+                )
 
     # ------------------------------------------------------------
     # Create

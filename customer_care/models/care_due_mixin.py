@@ -296,7 +296,8 @@ class CareDueMixin(models.AbstractModel):
 def insert_new(model, vals_list):
     """Insert rows that no unique index knows yet, without an ORM ``create``.
 
-    The caller gives every required column; ``create_uid`` and the dates are added.
+    The caller gives every required column without a default; defaults, ``create_uid`` and the
+    dates are added.
 
     :param model: the (empty) recordset of the model
     :param list[dict] vals_list: field name -> value, all stored columns
@@ -311,7 +312,15 @@ def insert_new(model, vals_list):
         "create_date": env.cr.now(),
         "write_date": env.cr.now(),
     }
-    names = sorted({name for vals in vals_list for name in vals} | set(log))
+    given = {name for vals in vals_list for name in vals}
+    # what another addon requires of these rows, and whose default says it
+    missing = [
+        name
+        for name, field in model._fields.items()
+        if field.store and field.default and field.column_type and name not in given
+    ]
+    log.update(model.default_get(missing))
+    names = sorted(given | set(log))
     model_fields = [model._fields[name] for name in names]
     ids = []
     env.flush_all()

@@ -8,6 +8,9 @@ from odoo.exceptions import UserError
 from .care_due_mixin import ENGINE
 from .care_guard import take_from_person
 
+#: States in which somebody still has to call; one that failed is a call like any other.
+ALIVE = ("planned", "open", "failed")
+
 
 class CareFollowup(models.Model):
     """A planned contact with a customer. The activity is its face, not its record:
@@ -112,7 +115,7 @@ class CareFollowup(models.Model):
         "(policy_id, step_id, case_id, occurrence, occurrence_try) WHERE case_id IS NOT NULL",
         "This follow-up is planned already.",
     )
-    _mine_idx = models.Index("(user_id, date_due, id) WHERE state IN ('planned', 'open')")
+    _mine_idx = models.Index("(user_id, date_due, id) WHERE state IN ('planned', 'open', 'failed')")
 
     # ------------------------------------------------------------
     # Fields
@@ -160,7 +163,7 @@ class CareFollowup(models.Model):
     def _compute_due_group(self):
         today = fields.Date.context_today(self)
         for followup in self:
-            if followup.state not in ("planned", "open"):
+            if followup.state not in ALIVE:
                 followup.due_group = "over"
             elif not followup.date_due or followup.date_due == today:
                 followup.due_group = "today"
@@ -171,12 +174,12 @@ class CareFollowup(models.Model):
         if operator != "in":
             return NotImplemented
         today = fields.Date.context_today(self)
-        alive = ("state", "in", ("planned", "open"))
+        alive = ("state", "in", ALIVE)
         domains = {
             "late": [alive, ("date_due", "<", today)],
             "today": [alive, ("date_due", "=", today)],
             "coming": [alive, ("date_due", ">", today)],
-            "over": [("state", "not in", ("planned", "open"))],
+            "over": [("state", "not in", ALIVE)],
         }
         return fields.Domain.OR(domains[group] for group in value if group in domains)
 
@@ -230,7 +233,7 @@ class CareFollowup(models.Model):
 
     def write(self, vals):
         if not self.env.su:
-            if any(row.state not in ("planned", "open") for row in self):
+            if any(row.state not in ALIVE for row in self):
                 raise UserError(
                     self.env._("This follow-up is over: what came of it stays as it is.")
                 )
@@ -258,7 +261,7 @@ class CareFollowup(models.Model):
         """Done, with the outcome chosen; returns what the outcome leads to."""
         self.ensure_one()
         self.check_access("write")
-        if self.state not in ("planned", "open"):
+        if self.state not in ALIVE:
             raise UserError(self.env._("This follow-up is over already."))
         if not self.outcome_id:
             raise UserError(self.env._("Choose what came of it."))
@@ -458,7 +461,7 @@ class CareFollowup(models.Model):
         return self.sudo().search(
             [
                 (records._care_link, "in", records.ids),
-                ("state", "in", ("planned", "open", "failed")),
+                ("state", "in", ALIVE),
             ]
         )
 
@@ -497,7 +500,10 @@ class CareFollowup(models.Model):
                 lambda row, r=refused: row.partner_id.commercial_partner_id in r
             )
         opted_out._cancel("opted_out")
-        rows = self - opted_out
+        # planned by hand, or by a retry, while the order was being cancelled
+        ended = (self - opted_out).filtered(lambda row: row._record().stage_category == "cancelled")
+        ended._cancel("ended")
+        rows = self - opted_out - ended
         rows.journey_id.mapped("display_name")
         rows.case_id.mapped("display_name")
         vals_list = []

@@ -4,6 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from .care_due_mixin import insert_new
+from .care_followup import ALIVE
+from .care_owned_mixin import CareOwnedMixin
 from .care_stage import OVER
 
 
@@ -20,10 +22,12 @@ class CareJourney(models.Model):
     ]
     _order = "stage_since desc, id desc"
     _care_link = "journey_id"
-    _care_engine_fields = frozenset(
-        {"stage_category", "stage_since", "owner_since", "first_owner_id", "cycle", "entries"}
-        | {"order_id", "name", "partner_id", "type_id"}
-    )
+    _care_engine_fields = CareOwnedMixin._care_engine_fields | {
+        "order_id",
+        "name",
+        "partner_id",
+        "type_id",
+    }
 
     name = fields.Char(required=True, readonly=True, index="trigram")
     order_id = fields.Many2one(
@@ -109,7 +113,7 @@ class CareJourney(models.Model):
             self.env["care.followup"]._read_group(
                 [
                     ("journey_id", "in", self.ids),
-                    ("state", "in", ("planned", "open")),
+                    ("state", "in", ALIVE),
                 ],
                 ["journey_id"],
                 ["date_due:min"],
@@ -143,43 +147,57 @@ class CareJourney(models.Model):
     # ------------------------------------------------------------
 
     @api.model
-    def _start_for(self, orders):
-        """Start the journeys of orders that were just confirmed, each once.
+    def _start_for(self, orders, at=None):
+        """Start the journeys of orders that were confirmed, each once.
 
         A journey that a cancelled order left behind starts again. Orders of companies
         that have not started with Customer Care, or dated before they did, have none.
 
         :param orders: confirmed sale orders, as superuser
+        :param datetime at: when they were confirmed; now by default
         """
         orders = orders.with_context(active_test=True)
         orders = orders.filtered(lambda order: order.company_id._care_covers(order.date_order))
         if not orders:
             return self.browse()
         orders.partner_id.commercial_partner_id.mapped("user_id")  # one read for all
-        vals_list = []
         types = self.env["care.journey.type"].with_context(active_test=True)
-        for journey_type, mine in types._for_orders(orders).items():
-            for order in mine:
-                vals_list.append(
-                    {
-                        "order_id": order.id,
-                        "name": order.name,
-                        "partner_id": order.partner_id.id,
-                        "company_id": order.company_id.id,
-                        "type_id": journey_type.id,
-                    }
-                )
+        vals_list = [
+            self._prepare_order_vals(order, journey_type)
+            for journey_type, mine in types._for_orders(orders).items()
+            for order in mine
+        ]
         new = insert_new(self, self._prepare_first_stage(vals_list))
         old = self.search([("order_id", "in", orders.ids), ("id", "not in", new.ids)]).filtered(
             lambda journey: journey.stage_category == "cancelled"
         )
-        for journey in old:
-            journey._enter_stage(journey._first_stage({}))
+        old._restart({vals["order_id"]: vals for vals in vals_list})
         for owner, journeys in new.grouped("owner_id").items():
             journeys.message_subscribe(partner_ids=owner.partner_id.ids)
-        (new | old)._care_event("order_confirmed")
-        new._care_event("stage_entered")
+        (new | old)._care_event("order_confirmed", at)
+        new._care_event("stage_entered", at)
         return new | old
+
+    @api.model
+    def _prepare_order_vals(self, order, journey_type):
+        """What a journey knows of its order."""
+        return {
+            "order_id": order.id,
+            "name": order.name,
+            "partner_id": order.partner_id.id,
+            "company_id": order.company_id.id,
+            "type_id": journey_type.id,
+        }
+
+    def _restart(self, vals_by_order):
+        """Begin again what a cancelled order had ended: the order may say something else now."""
+        for journey in self:
+            vals = vals_by_order.get(journey.order_id.id)
+            if vals:
+                journey.write(vals)
+        memo = {}
+        for stage, journeys in self.grouped(lambda j: j._first_stage(memo)).items():
+            journeys._enter_stage(stage)
 
     @api.model
     def _first_stage_key(self, vals):

@@ -1,9 +1,7 @@
 import logging
 
-from odoo import api, fields, models
+from odoo import Command, api, fields, models
 from odoo.exceptions import ValidationError
-from odoo.fields import Domain
-from odoo.tools.safe_eval import safe_eval
 
 from .care_due_mixin import reraise_if_concurrent
 
@@ -13,6 +11,7 @@ _logger = logging.getLogger(__name__)
 class CareJourneyType(models.Model):
     _name = "care.journey.type"
     _description = "Journey type"
+    _inherit = ["care.filter.mixin"]
     _order = "sequence, id"
 
     name = fields.Char(required=True, translate=True)
@@ -20,72 +19,81 @@ class CareJourneyType(models.Model):
     active = fields.Boolean(default=True)
     company_id = fields.Many2one("res.company", index=True, help="Leave empty for all companies.")
     filter_domain = fields.Char(
-        "Orders",
-        default="[]",
-        help="Orders that match travel this journey; the first type that matches wins.",
+        "Orders", help="Orders that match travel this journey; the first type that matches wins."
     )
     team_id = fields.Many2one(
         "care.team",
         "Team",
         help="The team that looks after these journeys; empty: the owner's own.",
     )
-    stage_ids = fields.One2many("care.stage", "type_id", "Stages", copy=True)
+    stage_ids = fields.One2many(
+        "care.stage", "type_id", "Stages", copy=True, default=lambda self: self._default_stages()
+    )
     stage_count = fields.Integer(compute="_compute_stage_count")
 
-    last_error = fields.Text(
-        compute="_compute_last_error",
-        help="Why the type failed last. Orders it could not start wait until it is mended.",
-    )
-
-    def _compute_last_error(self):
-        # sudo: the queue of failures is the engine's; who reads the type sees its errors
-        waiting = (
-            self.env["care.retry"]
-            .sudo()
-            .search(
-                [
-                    ("rule_model", "=", self._name),
-                    ("rule_id", "in", self.ids),
-                    ("state", "in", ("planned", "failed")),
-                ]
-            )
+    @api.model
+    def _default_stages(self):
+        """The stages that no journey can do without; people add their own between them."""
+        rows = (
+            (self.env._("Ordered"), "open", "order_confirmed"),
+            (self.env._("Completed"), "closed", False),
+            (self.env._("Cancelled"), "cancelled", "order_cancelled"),
         )
-        for journey_type in self:
-            mine = waiting.filtered(lambda row, t=journey_type: row.rule_id == t.id)
-            journey_type.last_error = mine[:1].error
-
-    def write(self, vals):
-        result = super().write(vals)
-        if "filter_domain" in vals or "active" in vals:
-            # sudo: somebody who may mend the type sets its waiting orders going
-            self.env["care.retry"].sudo()._wake(self)
-        return result
+        return [
+            Command.create(
+                {
+                    "name": name,
+                    "res_model": "care.journey",
+                    "category": category,
+                    "entry_event": event,
+                    "owner_rule": "salesperson" if category == "open" else "keep",
+                    "sequence": 10 * number,
+                    "fold": category != "open",
+                }
+            )
+            for number, (name, category, event) in enumerate(rows, 1)
+        ]
 
     @api.depends("stage_ids")
     def _compute_stage_count(self):
         for journey_type in self:
             journey_type.stage_count = len(journey_type.stage_ids)
 
-    @api.constrains("filter_domain")
-    def _check_filter_domain(self):
-        for journey_type in self:
-            try:
-                # sudo: whether the filter works does not depend on who saves it
-                self.env["sale.order"].sudo().search(journey_type._filter(), limit=1)
-            except Exception as error:
-                reraise_if_concurrent(error)
-                raise ValidationError(
-                    self.env._(
-                        "The filter of “%(name)s” cannot be used: %(error)s. Correct "
-                        "it, or empty it to match every order.",
-                        name=journey_type.name,
-                        error=error,
+    @api.constrains("stage_ids", "active")
+    def _check_stages(self):
+        """A journey needs a stage to start in, and one in which a cancelled order ends. A type
+        that has no stages yet is not used.
+        """
+        names = dict(self.env["care.stage"]._fields["category"]._description_selection(self.env))
+        for journey_type in self.filtered(lambda t: t.active and t.stage_ids):
+            there = journey_type.stage_ids.filtered("active").mapped("category")
+            for category in ("open", "cancelled"):
+                if category not in there:
+                    raise ValidationError(
+                        self.env._(
+                            "“%(type)s” needs a stage that means “%(category)s”: add one.",
+                            type=journey_type.name,
+                            category=names[category],
+                        )
                     )
-                ) from error
 
-    def _filter(self):
-        self.ensure_one()
-        return Domain(safe_eval(self.filter_domain or "[]"))
+    def write(self, vals):
+        result = super().write(vals)
+        if "active" in vals and not vals["active"]:
+            self._release_orders()
+        return result
+
+    def unlink(self):
+        self._release_orders()
+        return super().unlink()
+
+    def _release_orders(self):
+        """Orders that wait for these types go another way: the types are going."""
+        # sudo: the queue of failures is the engine's; who may end a type sets its orders going
+        self.env["care.retry"].sudo()._wake(self, active_test=False)
+
+    def _filter_model(self):
+        return "sale.order"
 
     @api.model
     def _for_orders(self, orders):
@@ -94,25 +102,28 @@ class CareJourneyType(models.Model):
         :return: dict journey type -> orders; orders without a type are left out
         """
         result = {}
-        types = self.search([("company_id", "in", [False, *orders.company_id.ids])])
-        for journey_type in types.filtered(lambda t: "open" in t.stage_ids.mapped("category")):
-            mine = orders
-            if journey_type.company_id:
-                mine = mine.filtered(lambda order, t=journey_type: order.company_id == t.company_id)
-            try:
-                domain = journey_type._filter()
-                if not domain.is_true():
-                    with self.env.cr.savepoint():
-                        mine = mine.filtered_domain(domain)
-            except Exception as error:  # pylint: disable=broad-except
-                reraise_if_concurrent(error)
-                # A filter that broke since it was saved must not stop a sale, nor send the
-                # order on another way: it waits until the filter is mended.
-                _logger.warning("%s %r", journey_type, journey_type.name, exc_info=error)
-                self.env["care.retry"]._remember_orders(journey_type, mine, error)
-                orders -= mine
-                continue
-            if mine:
-                result[journey_type] = mine
-                orders -= mine
+        for company, theirs in orders.grouped("company_id").items():
+            here = self.with_company(company)
+            for journey_type in here.search([("company_id", "in", [False, company.id])]):
+                try:
+                    mine = journey_type._matching(theirs.with_company(company))
+                except Exception as error:  # pylint: disable=broad-except
+                    reraise_if_concurrent(error)
+                    # A filter that broke since it was saved must not stop a sale, nor send
+                    # the order on another way: it waits until the filter is mended.
+                    _logger.warning("%s %r", journey_type, journey_type.name, exc_info=error)
+                    self.env["care.retry"]._remember_orders(journey_type, theirs, error)
+                    break
+                if mine:
+                    known = result.get(journey_type, mine.browse())
+                    result[journey_type] = known | orders.browse(mine.ids)
+                    theirs -= mine
         return result
+
+    def _matching(self, orders):
+        """Orders that travel this journey, of one company."""
+        domain = self._filter()
+        if domain.is_true():
+            return orders
+        with self.env.cr.savepoint():
+            return orders.filtered_domain(domain)

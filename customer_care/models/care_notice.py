@@ -74,7 +74,28 @@ class CareNotice(models.Model):
             domain.append(("kind", "in", kinds))
         self.sudo().search(domain)._cancel_due()
 
+    #: kind -> categories in which a case has to be when it is told
+    _notice_categories = {
+        "case_received": ("open", "waiting", "resolved", "closed"),
+        "case_resolved": ("resolved",),
+        "case_reopened": ("open", "waiting"),
+    }
+
+    def _is_true(self):
+        """Whether it still makes sense: the case may have gone on since it was planned."""
+        self.ensure_one()
+        case, categories = self.case_id, self._notice_categories.get(self.kind)
+        return not categories or (
+            case.stage_category in categories
+            and (self.kind == "case_received" or case.cycle == self.occurrence)
+        )
+
     def _run_due(self):
+        past = self.filtered(lambda row: not row._is_true())
+        past._cancel_due()
+        (self - past)._tell()
+
+    def _tell(self):
         for (kind, company), rows in self.grouped(lambda row: (row.kind, row.company_id)).items():
             rows = rows.with_company(company)
             if kind in self._notice_templates:

@@ -238,6 +238,8 @@ class CareOwnedMixin(models.AbstractModel):
         moving = self.filtered(lambda record: record.stage_id != stage)
         if not moving:
             return
+        # sudo: stages are shared by companies, and the team of one may be another's
+        stage = stage.sudo()
         moving._check_stage(stage)
         now = self.env.cr.now()
         # sudo: the move is allowed (checked by `write` or the caller); what it brings
@@ -311,7 +313,7 @@ class CareOwnedMixin(models.AbstractModel):
                 raise UserError(
                     self.env._(
                         "%(user)s cannot answer for records of %(company)s. Choose an "
-                        "active internal user of that company.",
+                        "active user of Customer Care who may work in that company.",
                         user=user.sudo().name,
                         company=company.name,
                     )
@@ -321,7 +323,12 @@ class CareOwnedMixin(models.AbstractModel):
     def _may_own(self, user, company):
         # sudo: whether somebody may work in a company is no secret to the engine
         user = user.sudo()
-        return user.active and not user.share and company in user.company_ids
+        return (
+            user.active
+            and not user.share
+            and company in user.company_ids
+            and user.has_group("customer_care.group_agent")
+        )
 
     def _stage_owner(self, stage, memo):
         """Who owns this record from its entry into ``stage`` on: never nobody.
@@ -407,17 +414,19 @@ class CareOwnedMixin(models.AbstractModel):
     # Events
     # ------------------------------------------------------------
 
-    def _care_event(self, event):
+    def _care_event(self, event, at=None):
         """Announce ``event`` of a whole recordset, in two phases.
 
         State first (rows are planned, clocks start), then the notices, whose mails may
         quote what the first phase set.
+
+        :param datetime at: when it happened; now by default
         """
         if not self:
             return
         # sudo: whoever causes an event, the company's rules answer it
         records = self.sudo().with_context(active_test=True)
-        records._care_state(event)
+        records._care_state(event, at)
         records._care_notify(event)
 
     def _care_covered(self):
@@ -432,13 +441,13 @@ class CareOwnedMixin(models.AbstractModel):
         self.ensure_one()
         return self.entries if event == "stage_entered" else self.cycle
 
-    def _care_state(self, event):
+    def _care_state(self, event, at=None):
         """First phase: plan what the event asks for. Extended by other addons."""
         over = self.filtered(
             lambda record: event == "order_cancelled" or record.stage_category == "cancelled"
         )
         self.env["care.followup"]._cancel_of(over)
-        self.env["care.policy"]._handle(self, event)
+        self.env["care.policy"]._handle(self, event, at)
 
     def _care_notify(self, event):
         """Second phase: plan the mails that tell of the event."""

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 
 
@@ -100,9 +102,10 @@ class CareRetry(models.Model):
         return set(vals) <= {"sequence", "name"}
 
     @api.model
-    def _wake(self, rules):
+    def _wake(self, rules, active_test=True):
         """Try the waiting work of these rules at once."""
-        rules = rules.filtered("active")
+        if active_test:
+            rules = rules.filtered("active")
         rows = self.search(
             [
                 ("rule_model", "=", rules._name),
@@ -117,33 +120,63 @@ class CareRetry(models.Model):
         """Do what the first attempt would have done: the event's own moment, occurrence and
         stage count, not those of today.
         """
-        for (model, rule_id, event), rows in self.grouped(
-            lambda row: (row.rule_model, row.rule_id, row.event)
+        for (model, rule_id, event, company), rows in self.grouped(
+            lambda row: (row.rule_model, row.rule_id, row.event, row.company_id)
         ).items():
             rule = self.env[model].browse(rule_id).exists() if model in self.env else None
-            if not rule:
-                rows._cancel_due()
-                continue
-            if not rule.active:
-                rows.write({"next_at": False})  # waits until the rule is switched on again
-                continue
+            rule = rule and rule.with_company(company)
+            rows = rows._locked()
             if rows.order_id:
                 rows._start_journeys(rule)
-                continue
-            overtaken = rows.filtered(lambda row: row._overtaken())
-            overtaken._cancel_due({"error": self.env._("It was overtaken: reopened since.")})
-            rows -= overtaken
-            for row in rows:
-                record = row.journey_id or row.case_id
-                if rule._match(row._as_it_was(record)):
-                    rule._apply(record, event, {record: (row.happened_at, row.occurrence)})
-            rows.write({"state": "done", "next_at": False, "error": False})
+            elif not rule:
+                rows._cancel_due()
+            elif not rule.active:
+                rows.write({"next_at": False})  # waits until the rule is switched on again
+            else:
+                rows._apply_rule(rule, event)
+
+    def _locked(self):
+        """The rows whose record nobody is changing, which is ours until the end of the
+        transaction; the others wait a minute. Otherwise a cancellation that is on its way
+        would not see what is planned here.
+        """
+        free = self.browse()
+        for name in ("order_id", "journey_id", "case_id"):
+            got = self[name].try_lock_for_update()
+            free |= self.filtered(lambda row, n=name, got=got: row[n] and row[n] in got)
+        (self - free).write({"next_at": self.env.cr.now() + timedelta(minutes=1)})
+        return free
+
+    def _apply_rule(self, rule, event):
+        overtaken = self.filtered(lambda row: row._overtaken())
+        overtaken._cancel_due({"error": self.env._("It was overtaken: reopened since.")})
+        rows = self - overtaken
+        for row in rows:
+            record = (row.journey_id or row.case_id).with_company(row.company_id)
+            if rule._match(row._as_it_was(record)):
+                rule._apply(record, event, {record: (row.happened_at, row.occurrence)})
+        rows.write({"state": "done", "next_at": False, "error": False})
 
     def _start_journeys(self, journey_type):
-        orders = self.order_id.filtered(lambda order: order.state == "sale")
-        orders.filtered_domain(journey_type._filter())  # raises while it is broken
+        """Send the orders on their way: this type's once it is mended, or another's when it
+        is gone.
+
+        :param journey_type: as it is now; empty when it was deleted
+        """
+        if journey_type and journey_type.active:
+            journey_type._matching(self.order_id)  # raises while it is broken
         self.write({"state": "done", "next_at": False, "error": False})
-        self.env["care.journey"]._start_for(orders)
+        for happened_at, rows in self.grouped("happened_at").items():
+            orders = rows.order_id.filtered(lambda order: order.state == "sale")
+            self.env["care.journey"]._start_for(orders, happened_at)
+
+    @api.autovacuum
+    def _gc_done(self):
+        """Forget what was mended a quarter of a year ago."""
+        long_ago = self.env.cr.now() - timedelta(days=90)
+        self.search(
+            [("state", "in", ("done", "cancelled")), ("write_date", "<", long_ago)], limit=10000
+        ).unlink()
 
     def _overtaken(self):
         """Whether the record was reopened since: then the event counts no more."""

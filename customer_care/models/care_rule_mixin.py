@@ -1,9 +1,6 @@
 import logging
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
-from odoo.fields import Domain
-from odoo.tools.safe_eval import safe_eval
 
 from .care_due_mixin import reraise_if_concurrent
 
@@ -20,10 +17,8 @@ class CareRuleMixin(models.AbstractModel):
 
     _name = "care.rule.mixin"
     _description = "Rule of Customer Care"
+    _inherit = ["care.filter.mixin"]
     _order = "sequence, id"
-
-    #: Models whose events the rule may answer: technical name -> events.
-    _care_events = {}
 
     name = fields.Char(required=True, translate=True)
     active = fields.Boolean(default=True)
@@ -36,18 +31,6 @@ class CareRuleMixin(models.AbstractModel):
     )
     event = fields.Selection(selection="_selection_event", required=True)
     res_model = fields.Char("Applies To", compute="_compute_res_model", store=True, precompute=True)
-    filter_domain = fields.Char(
-        "Filter",
-        default="[]",
-        help="Only records that match this filter follow the rule.",
-    )
-    retry_ids = fields.One2many("care.retry", compute="_compute_retry_ids")
-    retry_count = fields.Integer(compute="_compute_retry_ids")
-    last_error = fields.Text(
-        compute="_compute_retry_ids",
-        help="Why the rule failed last. Work it could not do waits and is done once "
-        "the rule is mended.",
-    )
 
     # ------------------------------------------------------------
     # Fields
@@ -73,60 +56,16 @@ class CareRuleMixin(models.AbstractModel):
                 "care.case" if (rule.event or "").startswith("case_") else "care.journey"
             )
 
-    def _compute_retry_ids(self):
-        # sudo: the queue of failures is the engine's; a rule's reader sees its errors
-        retries = (
-            self.env["care.retry"]
-            .sudo()
-            .search(
-                [("rule_model", "=", self._name), ("rule_id", "in", self.ids)],
-                order="id desc",
-            )
-        )
-        for rule in self:
-            rule.retry_ids = retries.filtered(
-                lambda retry, rule=rule: (
-                    retry.rule_id == rule.id and retry.state in ("planned", "failed")
-                )
-            )
-            rule.retry_count = len(rule.retry_ids)
-            rule.last_error = rule.retry_ids[:1].error
+    @api.constrains("event")
+    def _check_event(self):
+        self._check_filter_domain()
 
-    @api.constrains("filter_domain", "event")
-    def _check_filter_domain(self):
-        for rule in self:
-            try:
-                domain = rule._filter()
-                domain.validate(self.env[rule.res_model])
-                # sudo: whether the filter works does not depend on who saves it
-                self.env[rule.res_model].sudo().search(domain, limit=1)
-            except Exception as error:
-                reraise_if_concurrent(error)
-                raise ValidationError(
-                    self.env._(
-                        "The filter of “%(rule)s” cannot be used: %(error)s. "
-                        "Correct it, or empty it to match every record.",
-                        rule=rule.name,
-                        error=error,
-                    )
-                ) from error
-
-    def write(self, vals):
-        result = super().write(vals)
-        if not self.env["care.retry"]._rule_fields_kept(vals):
-            # sudo: somebody who may mend the rule sets its waiting work going
-            self.env["care.retry"].sudo()._wake(self)
-        return result
+    def _filter_model(self):
+        return self.res_model
 
     # ------------------------------------------------------------
     # Matching
     # ------------------------------------------------------------
-
-    def _filter(self):
-        """The filter as a domain over the rule's model."""
-        self.ensure_one()
-        # `uid` and `time` are not offered: a rule knows no present user
-        return Domain(safe_eval(self.filter_domain or "[]"))
 
     def _match(self, records):
         """Records of one company's event that follow this rule."""
@@ -148,7 +87,7 @@ class CareRuleMixin(models.AbstractModel):
         )
 
     @api.model
-    def _handle(self, records, event):
+    def _handle(self, records, event, at=None):
         """Let every rule for ``event`` plan its rows; no rule can stop the event.
 
         All rules share a savepoint. When one fails they are cut in halves until the
@@ -156,16 +95,18 @@ class CareRuleMixin(models.AbstractModel):
 
         :param records: journeys or cases, of whatever companies
         :param str event: one of :meth:`_selection_event`
+        :param datetime at: when it happened; now by default
         """
         # nothing of before the company's start is followed up, promised or asked about
         records = records.sudo().filtered(lambda record: record._care_covered())
-        if not records:
-            return
-        now = self.env.cr.now()
-        when = {record: (now, record._care_occurrence(event)) for record in records}
-        # sudo: rules belong to the company, not to the person whose gesture this is
-        rules = self.sudo()._rules_for(records, event)
-        rules._apply_guarded(records, event, when)
+        at = at or self.env.cr.now()
+        # whoever acts, in whatever company: filters are read in the record's own
+        for company, mine in records.grouped("company_id").items():
+            mine = mine.with_company(company)
+            when = {record: (at, record._care_occurrence(event)) for record in mine}
+            # sudo: rules belong to the company, not to the person whose gesture this is
+            rules = self.sudo().with_company(company)._rules_for(mine, event)
+            rules._apply_guarded(mine, event, when)
 
     def _apply_guarded(self, records, event, when):
         if not self:

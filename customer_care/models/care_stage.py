@@ -132,17 +132,19 @@ class CareStage(models.Model):
                             "journey stay as they are. Make a new stage instead."
                         )
                     )
-        models_before = set(self.mapped("res_model"))
+        models_before, types = set(self.mapped("res_model")), self.type_id
         result = super().write(vals)
         if {"active", "category", "res_model"} & set(vals):
             self._check_kinds_left(models_before)
+            types._check_stages()
         return result
 
     def unlink(self):
-        models_before = set(self.mapped("res_model"))
+        models_before, types = set(self.mapped("res_model")), self.type_id
         result = super().unlink()
         if not self.env.context.get("_force_unlink"):  # the addon itself is going
             self._check_kinds_left(models_before)
+            types.exists()._check_stages()
         return result
 
     @api.model

@@ -10,6 +10,25 @@ CARE_RESPONSIBLES = {
 }
 
 
+class MailActivityPlan(models.Model):
+    _inherit = "mail.activity.plan"
+
+    @api.constrains("res_model")
+    def _check_care_model(self):
+        # sudo: as for its steps
+        self.env["care.policy"].sudo().search([("plan_id", "in", self.ids)])._check_plan()
+
+
+class MailActivityType(models.Model):
+    _inherit = "mail.activity.type"
+
+    @api.constrains("chaining_type")
+    def _check_care_chaining(self):
+        # sudo: as for the steps of a plan
+        policies = self.env["care.policy"].sudo()
+        policies.search([("plan_id.template_ids.activity_type_id", "in", self.ids)])._check_plan()
+
+
 class MailActivityPlanTemplate(models.Model):
     _inherit = "mail.activity.plan.template"
 

@@ -27,20 +27,18 @@ class ResPartner(models.Model):
     def _inverse_care_tier_id(self):
         Profile = self.env["care.profile"]
         profiles = Profile._for(self, self.env.company)
-        missing = []
+        missing = {}
         for partner in self:
             customer = partner.commercial_partner_id
             if customer in profiles:
                 profiles[customer].tier_id = partner.care_tier_id
             elif partner.care_tier_id:
-                missing.append(
-                    {
-                        "partner_id": customer.id,
-                        "company_id": self.env.company.id,
-                        "tier_id": partner.care_tier_id.id,
-                    }
-                )
-        Profile.create(missing)
+                missing[customer] = {
+                    "partner_id": customer.id,
+                    "company_id": self.env.company.id,
+                    "tier_id": partner.care_tier_id.id,
+                }
+        Profile.create(list(missing.values()))
 
     def _search_care_tier_id(self, operator, value):
         if operator != "in":

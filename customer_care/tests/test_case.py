@@ -285,3 +285,36 @@ class TestCase(CareCase):
         for name in ("resolved", "closed", "cancelled"):
             with self.subTest(name), self.assertRaises(ValidationError):
                 self.env.ref(f"customer_care.stage_case_{name}").active = False
+
+    def test_a_case_shows_its_customer_no_order_of_another(self):
+        order = self._confirmed()
+        stranger = self.env["res.partner"].create({"name": "Theo"})
+        with self.assertRaisesRegex(ValidationError, "is not an order of Theo"):
+            self._case(partner_id=stranger.id, order_id=order.id)
+        contact = self.env["res.partner"].create({"name": "Ann", "parent_id": self.customer.id})
+        self.assertTrue(self._case(partner_id=contact.id, order_id=order.id))
+
+    def test_what_is_no_longer_true_is_not_told(self):
+        case = self._case(resolution="Mended", cancel_reason="Sent twice")
+        self._run("care.notice")
+        case._enter_category("resolved")
+        case._enter_category("cancelled")
+        self._run("care.notice")
+        notice = self.env["care.notice"].search(
+            [("case_id", "=", case.id), ("kind", "=", "case_resolved")]
+        )
+        self.assertEqual(notice.state, "cancelled")
+        self.assertFalse(
+            case.message_ids.filtered(lambda m: m.subject and "solved" in m.subject.lower())
+        )
+
+    def test_one_tier_for_two_contacts_of_a_company_is_one_profile(self):
+        company = self.env["res.partner"].create({"name": "Bistro", "is_company": True})
+        contacts = self.env["res.partner"].create(
+            [{"name": name, "parent_id": company.id} for name in ("Ann", "Ben")]
+        )
+        key = self.env.ref("customer_care.tier_key")
+        contacts.with_company(self.company).care_tier_id = key
+        profiles = self.env["care.profile"].search([("partner_id", "=", company.id)])
+        self.assertEqual(profiles.mapped("tier_id"), key)
+        self.assertEqual(len(profiles), 1)

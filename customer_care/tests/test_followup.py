@@ -345,3 +345,14 @@ class TestFollowup(CareCase):
         policy.company_id = other
         self.assertFalse(self._journey(self._confirmed()).followup_ids)
         self.env.user.company_ids = [Command.link(other.id)]
+
+    def test_a_follow_up_that_failed_is_still_a_call_to_make(self):
+        self._policy()
+        followup = self._journey(self._confirmed()).followup_ids
+        followup.write({"state": "failed", "next_at": False, "error": "broken"})
+        mine = self.env["care.followup"].with_user(self.rep)
+        self.assertNotEqual(followup.due_group, "over")
+        self.assertIn(followup, mine.search([("due_group", "in", ("late", "today", "coming"))]))
+        followup.with_user(self.rep).outcome_id = self.env.ref("customer_care.outcome_satisfied")
+        followup.with_user(self.rep).action_done()
+        self.assertEqual(followup.state, "done")

@@ -3,9 +3,11 @@ from datetime import timedelta
 import psycopg2
 
 from odoo import Command, fields
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import RecordCapturer, tagged
 from odoo.tools import mute_logger
+
+from odoo.addons.customer_care.models.care_due_mixin import insert_new
 
 from .common import CareCase
 
@@ -164,22 +166,19 @@ class TestRules(CareCase):
             self.stages[0].category = "closed"
         self.stages[0].name = "Another name"
 
-    def test_a_broken_journey_type_stops_no_sale_and_its_orders_wait(self):
-        first = self.env["care.journey.type"].create(
-            {
-                "name": "Kitchens",
-                "sequence": 1,
-                "stage_ids": [
-                    Command.create({"name": "A", "category": "open", "curator_id": self.manager.id})
-                ],
-            }
-        )
+    def _broken_type(self):
+        """A journey type before the others, whose filter broke after it was saved."""
+        first = self.env["care.journey.type"].create({"name": "Kitchens", "sequence": 1})
         self.env.flush_all()
         self.env.cr.execute(
             "UPDATE care_journey_type SET filter_domain = %s WHERE id = %s",
             ("[('field_that_went', '=', 1)]", first.id),
         )
         self.env.invalidate_all()
+        return first
+
+    def test_a_broken_journey_type_stops_no_sale_and_its_orders_wait(self):
+        first = self._broken_type()
         with mute_logger("odoo.addons.customer_care.models.care_journey_type", *ENGINE):
             order = self._confirmed()
             self._run("care.retry", days=1)
@@ -190,6 +189,107 @@ class TestRules(CareCase):
         self._run("care.retry")
         self.assertEqual(self._journey(order).type_id, first)
         self.assertFalse(first.last_error)
+
+    def test_orders_that_wait_for_a_broken_type_go_another_way_when_it_ends(self):
+        for end in ("action_archive", "unlink"):
+            with self.subTest(end):
+                first = self._broken_type()
+                with mute_logger("odoo.addons.customer_care.models.care_journey_type", *ENGINE):
+                    order = self._confirmed()
+                getattr(first, end)()
+                self._run("care.retry")
+                self.assertEqual(self._journey(order).type_id, self.journey_type)
+
+    def test_a_journey_that_had_to_wait_counts_from_the_day_of_its_order(self):
+        self.company.care_start_date = "2020-01-01"
+        self._policy(((40, "care_owner"),))
+        first = self._broken_type()
+        with mute_logger("odoo.addons.customer_care.models.care_journey_type", *ENGINE):
+            order = self._confirmed()
+        self.env.cr.execute("UPDATE care_retry SET happened_at = happened_at - interval '10 days'")
+        self.env.invalidate_all()
+        first.filter_domain = "[]"
+        self._run("care.retry")
+        wanted = fields.Date.today() + timedelta(days=30)
+        self.assertIn(
+            (self._journey(order).followup_ids.date_due - wanted).days,
+            range(-1, 4),
+            "days off come after",
+        )
+
+    def test_a_journey_type_needs_a_stage_to_start_in_and_one_to_be_cancelled_in(self):
+        kitchens = self.env["care.journey.type"].create({"name": "Kitchens"})
+        self.assertEqual(
+            kitchens.stage_ids.mapped("category"), ["open", "closed", "cancelled"], "to start with"
+        )
+        for category in ("open", "cancelled"):
+            stage = kitchens.stage_ids.filtered(lambda s, c=category: s.category == c)
+            for end in ("unlink", "action_archive"):
+                with (
+                    self.subTest(category=category, end=end),
+                    self.assertRaisesRegex(ValidationError, "needs a stage"),
+                    self.env.cr.savepoint(),
+                ):
+                    getattr(stage, end)()
+
+    def test_a_filter_is_read_in_the_company_of_the_record_whoever_acts(self):
+        elsewhere = self.env["res.company"].create(
+            {"name": "Elsewhere", "care_start_date": fields.Date.today()}
+        )
+        key = self.env.ref("customer_care.tier_key")
+        self.env["care.profile"].create(
+            {"partner_id": self.customer.id, "company_id": self.company.id, "tier_id": key.id}
+        )
+        self._policy(filter_domain=f"[('partner_id.care_tier_id', '=', {key.id})]")
+        self.env.user.company_ids = [Command.link(elsewhere.id)]
+        order = self._order()
+        order.with_company(elsewhere).action_confirm()
+        self.assertEqual(len(self._journey(order).followup_ids), 1)
+
+    def test_a_follow_up_planned_while_its_order_was_being_cancelled_is_not_made(self):
+        self._policy()
+        order = self._confirmed()
+        journey = self._journey(order)
+        order._action_cancel()
+        # as a transaction leaves it that could not see the cancellation
+        journey.followup_ids.write({"state": "planned", "next_at": fields.Datetime.now()})
+        self._run("care.followup")
+        self.assertEqual(journey.followup_ids.state, "cancelled")
+        self.assertEqual(journey.followup_ids.cancel_reason, "ended")
+        self.assertFalse(journey.activity_ids)
+
+    def test_a_default_of_another_addon_is_kept_when_rows_are_planned(self):
+        self._policy()
+        field = self.env["care.followup"]._fields["occurrence_try"]
+        self.patch(field, "default", lambda model: 7)
+        rows = insert_new(
+            self.env["care.followup"].sudo(),
+            [
+                {
+                    "name": "Call",
+                    "company_id": self.company.id,
+                    "journey_id": self._journey(self._confirmed()).id,
+                    "partner_id": self.customer.id,
+                    "user_id": self.rep.id,
+                    "date_due": fields.Date.today(),
+                    "activity_type_id": self.env.ref(
+                        "customer_care.mail_activity_type_followup"
+                    ).id,
+                }
+            ],
+        )
+        self.assertEqual(rows.occurrence_try, 7)
+
+    def test_an_activity_type_that_becomes_chained_is_refused_in_a_policys_plan(self):
+        policy = self._policy()
+        kind = policy.plan_id.template_ids.activity_type_id.copy({"name": "Visit"})
+        policy.plan_id.template_ids.write(
+            {"activity_type_id": kind.id, "responsible_type": "care_owner"}
+        )
+        with self.assertRaisesRegex(ValidationError, "starts another activity"):
+            kind.write({"chaining_type": "trigger", "triggered_next_type_id": kind.id})
+        with self.assertRaisesRegex(ValidationError, "another kind of document"):
+            policy.plan_id.res_model = "care.case"
 
     # ------------------------------------------------------------
     # What a retry does is what the first attempt would have done

@@ -78,7 +78,7 @@ class CareCase(models.Model):
             return NotImplemented
         # sudo: read from two small indexes, then narrowed to what the user may see
         clocks = self.env["care.sla.clock"].sudo()
-        late = clocks._search(clocks._late_domain())
+        late = clocks._search(clocks._late_domain() & Domain("case_id", "!=", False))
         return [("id", "in" if True in value else "not in", late.subselect("case_id"))]
 
     # ------------------------------------------------------------

@@ -67,6 +67,7 @@ class CareSlaPolicy(models.Model):
         "policy_id",
         "partner_id",
         string="Customers",
+        ondelete="restrict",
         help="Promised to these customers and their contacts, before anything else.",
     )
     tier_ids = fields.Many2many(
@@ -75,6 +76,7 @@ class CareSlaPolicy(models.Model):
         "policy_id",
         "tier_id",
         string="Tiers",
+        ondelete="restrict",
         help="Promised to the customers of these tiers. Without customers and tiers the "
         "promise is made to everybody.",
     )
@@ -202,6 +204,8 @@ class CareSlaPolicy(models.Model):
         policies = self.with_context(active_test=True, prefetch_langs=False).search(
             [("company_id", "in", (False, company_id))]
         )
+        # a promise to an archived customer or tier is no promise to everybody
+        policies = policies.with_context(active_test=False)
         return tuple(
             Policy(
                 policy.id,
@@ -225,7 +229,7 @@ class CareSlaPolicy(models.Model):
     # Choosing
     # ------------------------------------------------------------
 
-    def _apply(self, records, event):
+    def _apply(self, records, event, when):
         """As every rule: plan what is missing. Policies are chosen among, never applied
         one by one."""
         return self.env["care.sla.clock"]._start(records)
@@ -245,7 +249,8 @@ class CareSlaPolicy(models.Model):
             if not book:
                 continue
             tiers = any(policy.tiers for policy in book)
-            matches = self.browse(p.id for p in book if p.filtered)._matches(mine)
+            filtered = self.browse(p.id for p in book if p.filtered).with_company(company)
+            matches = filtered._matches(mine.with_company(company))
             memo = {}
             for case in mine:
                 candidates = sorted(

@@ -43,6 +43,17 @@ class TestPolicy(SlaCase):
         self.assertEqual(self._clock(self._case(severity="3")).seconds, 3600)
         self.assertEqual(self._clock(self._case(severity="2")).seconds, 4 * 3600)
 
+    def test_a_promise_to_an_archived_tier_is_no_promise_to_everybody(self):
+        tier = self.env["care.tier"].create({"name": "Founders"})
+        self._sla(
+            [("first_response", "any", "hours", 1)], tier_ids=tier.ids, sequence=1, name="Founders"
+        )
+        tier.active = False
+        self.policy.sequence = 20  # the book is read anew
+        self.assertEqual(self._policy_of(self._case()), self.policy)
+        with self.assertRaises(IntegrityError), mute_logger("odoo.sql_db"):
+            tier.unlink()
+
     def test_policies_go_by_sequence_and_filter(self):
         line = [("first_response", "any", "hours", 1)]
         first = self._sla(

@@ -38,8 +38,8 @@ class CareOwnedMixin(models.AbstractModel):
             action.update(res_id=rows.id, views=[(False, "form")])
         return action
 
-    def _care_state(self, event):
-        result = super()._care_state(event)
+    def _care_state(self, event, at=None):
+        result = super()._care_state(event, at)
         invitations = self.env["care.survey.invitation"]
         if event == "case_reopened":
             invitations._cancel_of(self)
@@ -47,5 +47,5 @@ class CareOwnedMixin(models.AbstractModel):
             invitations._cancel_of(
                 self.filtered(lambda record: record.stage_category == "cancelled")
             )
-        self.env["care.survey.trigger"]._handle(self, event)
+        self.env["care.survey.trigger"]._handle(self, event, at)
         return result
