@@ -13,12 +13,15 @@ from . import care_journey_type
 from . import care_journey
 from . import care_policy
 from . import mail_activity_plan
+from . import account_move
 from . import care_outcome
 from . import care_followup
 from . import mail_activity
 from . import mail_message
 from . import care_category
 from . import care_case
+from . import care_tenure
+from . import care_handoff
 from . import care_notice
 from . import care_retry
 from . import res_company

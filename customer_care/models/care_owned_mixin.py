@@ -1,13 +1,17 @@
 from collections import defaultdict
+from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 
 from .care_guard import check_targets, refuse_forged
 from .care_stage import CATEGORIES, OVER
 
 #: Compared by identity: no remote call can put this object in a context.
 ENTERING = object()
+#: Share of a stage's days from which on its limit is near.
+NEAR = 0.8
 
 
 class CareOwnedMixin(models.AbstractModel):
@@ -79,6 +83,19 @@ class CareOwnedMixin(models.AbstractModel):
         help="How many stages it has entered so far, coming back included.",
     )
 
+    limit_at = fields.Datetime(
+        "Stage Limit",
+        compute="_compute_limit_at",
+        help="By when it should have left its stage.",
+    )
+    limit_state = fields.Selection(
+        [("near", "Limit near"), ("over", "Over the limit")],
+        "Time in Stage",
+        compute="_compute_limit_at",
+        search="_search_limit_state",
+    )
+    handoff_state = fields.Char("Hand-off", compute="_compute_handoff_state")
+
     # ------------------------------------------------------------
     # Stage and owner as fields
     # ------------------------------------------------------------
@@ -94,11 +111,61 @@ class CareOwnedMixin(models.AbstractModel):
             ]
         )
 
+    @api.depends("stage_id.days_limit", "stage_since", "stage_category")
+    def _compute_limit_at(self):
+        now = self.env.cr.now()
+        for record in self:
+            days = record.stage_id.days_limit
+            if not days or record.stage_category in OVER or not record.stage_since:
+                record.limit_at = record.limit_state = False
+                continue
+            record.limit_at = record.stage_since + timedelta(days=days)
+            near = record.stage_since + timedelta(days=days * NEAR)
+            record.limit_state = "over" if record.limit_at <= now else near <= now and "near"
+
+    @api.model
+    def _search_limit_state(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        now = self.env.cr.now()
+        # sudo: the limits of stages, to find records by them
+        stages = self.env["care.stage"].sudo()
+        limited = stages.search([("res_model", "=", self._name), ("days_limit", ">", 0)])
+
+        def beyond(share):
+            return Domain.OR(
+                Domain("stage_id", "in", mine.ids)
+                & Domain("stage_since", "<=", now - timedelta(days=days * share))
+                for days, mine in limited.grouped("days_limit").items()
+            ) & Domain("stage_category", "not in", OVER)
+
+        domains = {"over": beyond(1), "near": beyond(NEAR) & ~beyond(1), False: ~beyond(NEAR)}
+        return Domain.OR(domains[wanted] for wanted in value if wanted in domains)
+
+    def _compute_handoff_state(self):
+        # sudo: whoever sees the record may know that it is being handed over
+        handoffs = (
+            self.env["care.handoff"]
+            .sudo()
+            .search([(self._care_link, "in", self.ids), ("state", "in", ("planned", "open"))])
+        )
+        by_record = {handoff._record().id: handoff for handoff in handoffs}
+        for record in self:
+            handoff = by_record.get(record.id)
+            record.handoff_state = handoff and self.env._(
+                "%(giver)s hands it over to %(receiver)s, who has not accepted yet.",
+                giver=handoff.from_user_id.name,
+                receiver=handoff.to_user_id.name,
+            )
+
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
             self._check_engine_fields(vals)
-        return super().create(self._prepare_first_stage(vals_list))
+        records = super().create(self._prepare_first_stage(vals_list))
+        # sudo: who has a record from its first moment on is noted by the engine
+        self.env["care.tenure"]._turn_over(records.sudo())
+        return records
 
     def write(self, vals):
         if self.env.context.get("care_entering") is ENTERING:
@@ -117,7 +184,10 @@ class CareOwnedMixin(models.AbstractModel):
         if "stage_id" in gestures:
             self._enter_stage(self.env["care.stage"].browse(gestures["stage_id"]))
         if "owner_id" in gestures:
-            self._set_owner(self.env["res.users"].browse(gestures["owner_id"]))
+            owner = self.env["res.users"].browse(gestures["owner_id"])
+            if owner:
+                self.filtered(lambda record: record.owner_id != owner)._check_may_assign(owner)
+            self._set_owner(owner)
         return True
 
     @api.model
@@ -241,6 +311,15 @@ class CareOwnedMixin(models.AbstractModel):
         # sudo: stages are shared by companies, and the team of one may be another's
         stage = stage.sudo()
         moving._check_stage(stage)
+        skipped = moving._skipped_stages(stage)
+        if not self.env.su:
+            moving._check_leaving(stage)
+            moving._check_way(stage, skipped)
+        elif skipped:
+            # the engine stops where somebody has to see to it first
+            for first, records in moving.grouped(lambda record: skipped.get(record)).items():
+                records._enter_stage(first or stage)
+            return
         now = self.env.cr.now()
         # sudo: the move is allowed (checked by `write` or the caller); what it brings
         # with it is written by the engine, whoever moves the record
@@ -267,10 +346,74 @@ class CareOwnedMixin(models.AbstractModel):
             if cycle:
                 vals["cycle"] = cycle
             records.write(vals)
-            records._set_owner(owner, chosen=True)
+            records._set_owner(owner, chosen=True, turn=False)
         moving = moving.with_context(care_entering=None)
+        self.env["care.tenure"]._turn_over(moving)
         for event, records in moving._stage_events(before).items():
             records._care_event(event)
+
+    def _check_leaving(self, stage):
+        """Refuse a person's move to ``stage`` while something is left to do where the record is.
+        """
+
+    def _check_way(self, stage, skipped):
+        """Refuse a person's move past a stage that may not be skipped."""
+        for record, first in skipped.items():
+            raise UserError(
+                self.env._(
+                    "%(record)s has to pass “%(first)s” before “%(stage)s”: that stage may not "
+                    "be skipped.",
+                    record=record.display_name or self.env._("It"),
+                    first=first.name,
+                    stage=stage.name,
+                )
+            )
+
+    def _skipped_stages(self, stage):
+        """Which stages that may not be skipped these records would skip on their way.
+
+        :return: dict record -> the first of them; records that skip none are left out
+        """
+        if stage.category == "cancelled":
+            return {}
+        # sudo: the way is the company's, whoever goes it
+        must = (
+            self.env["care.stage"]
+            .sudo()
+            .search(
+                [
+                    ("res_model", "=", self._name),
+                    ("type_id", "=", stage.type_id.id),
+                    ("may_skip", "=", False),
+                    ("sequence", "<=", stage.sequence),
+                ]
+            )
+            .filtered(lambda other: other._is_before(stage) and other.category != "cancelled")
+            .sorted(lambda other: other._position())
+        )
+        if not must:
+            return {}
+        known = self.filtered("id")
+        passed = {
+            (record.id, mandatory)
+            for record, mandatory, cycle in self.env["care.tenure"]
+            .sudo()
+            ._read_group(
+                [(self._care_link, "in", known.ids), ("stage_id", "in", must.ids)],
+                [self._care_link, "stage_id", "cycle"],
+            )
+            if record.cycle == cycle
+        }
+        skipped = {}
+        for record in self:
+            for mandatory in must:
+                behind = record.stage_id and (
+                    mandatory == record.stage_id or mandatory._is_before(record.stage_id)
+                )
+                if not behind and (record.id, mandatory) not in passed:
+                    skipped[record] = mandatory
+                    break
+        return skipped
 
     def _stage_events(self, before):
         """What a move means.
@@ -284,10 +427,11 @@ class CareOwnedMixin(models.AbstractModel):
     # Owners
     # ------------------------------------------------------------
 
-    def _set_owner(self, owner, chosen=False):
+    def _set_owner(self, owner, chosen=False, turn=True):
         """Give these records to ``owner``; their open work follows.
 
         :param bool chosen: by the engine, whose last resort is allowed
+        :param bool turn: whether to note the change; a caller that goes on does so itself
         """
         records = self.filtered(lambda record: record.owner_id != owner)
         if not records:
@@ -299,12 +443,80 @@ class CareOwnedMixin(models.AbstractModel):
         # sudo: as in `_enter_stage`
         records = records.sudo().with_context(care_entering=ENTERING)
         records.write({"owner_id": owner.id, "owner_since": self.env.cr.now()})
-        records.with_context(care_entering=None)._owner_changed(owner)
+        records = records.with_context(care_entering=None)
+        if turn:
+            self.env["care.tenure"]._turn_over(records)
+        records._owner_changed(owner)
 
     def _owner_changed(self, owner):
         """Open work that answers to the owner moves with the record."""
         self.message_subscribe(partner_ids=owner.partner_id.ids)
         self.env["care.followup"]._follow_owner(self)
+        self.env["care.handoff"]._overtake(self)
+
+    def action_hand_off(self):
+        """Ask for the receiver in a dialog."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Hand over"),
+            "res_model": "care.handoff",
+            "views": [(self.env.ref("customer_care.care_handoff_view_form_offer").id, "form")],
+            "target": "new",
+            "context": {
+                f"default_{self._care_link}": self.id,
+                "care_company": self.company_id.id,
+            },
+        }
+
+    def action_take(self):
+        """Whoever presses it answers for these records from now on."""
+        self.check_access("write")
+        self.owner_id = self.env.user
+
+    def _check_may_assign(self, owner):
+        """Who may give these records to ``owner`` without being asked: oneself, who leads
+        their team, a manager.
+        """
+        user = self.env.user
+        if self.env.su or owner == user or user.has_group("customer_care.group_manager"):
+            return
+        if any(record.team_id.leader_id != user for record in self):
+            raise UserError(
+                self.env._(
+                    "Press Hand Over: it stays with its owner until the other has accepted. "
+                    "Only the team leader gives work without asking."
+                )
+            )
+
+    def _check_may_hand_off(self, receiver):
+        """Refuse to offer these records to somebody who cannot take them, or by somebody
+        whose they are not.
+        """
+        self.check_access("write")
+        for record in self:
+            if record.owner_id != self.env.user:
+                record._check_may_assign(self.env["res.users"])
+            if record.stage_category in OVER:
+                raise UserError(self.env._("It is over: nobody has to answer for it any more."))
+            if record.owner_id == receiver:
+                raise UserError(self.env._("%s has it already.", receiver.sudo().name))
+        self._check_may_own(receiver)
+        # sudo: groups and absence of a colleague
+        receiver = receiver.sudo()
+        if not receiver.has_group("customer_care.group_agent"):
+            raise UserError(
+                self.env._("%s does not work with Customer Care. Choose a colleague who does.")
+                % receiver.name
+            )
+        if receiver.care_is_away:
+            substitute = receiver.care_substitute_id
+            raise UserError(
+                self.env._("%(who)s is away. Ask %(other)s instead.", who=receiver.name,
+                           other=substitute.name)
+                if substitute
+                else self.env._("%s is away. Choose somebody who is there.", receiver.name)
+            )
 
     def _check_may_own(self, user):
         """Refuse somebody who cannot work in these records' companies."""
@@ -369,14 +581,14 @@ class CareOwnedMixin(models.AbstractModel):
                 candidate
                 and candidate not in leaving
                 and self._may_own(candidate, company)
-                and not candidate.sudo().is_out_of_office
+                and not candidate.sudo().care_is_away
             ):
                 return candidate
         return company._care_default_owner(leaving)
 
     def _least_busy(self, team, memo):
         members = team.member_ids.filtered(
-            lambda user: self._may_own(user, self.company_id) and not user.sudo().is_out_of_office
+            lambda user: self._may_own(user, self.company_id) and not user.sudo().care_is_away
         )
         if not members:
             return team.leader_id

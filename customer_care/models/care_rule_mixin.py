@@ -41,6 +41,11 @@ class CareRuleMixin(models.AbstractModel):
         """Events that rules of this kind can answer."""
         return [
             ("order_confirmed", self.env._("Order confirmed")),
+            ("order_partly_delivered", self.env._("Order partly delivered")),
+            ("order_delivered", self.env._("Order delivered")),
+            ("order_invoiced", self.env._("Order invoiced")),
+            ("order_paid", self.env._("Order paid")),
+            ("order_returned", self.env._("Goods returned")),
             ("order_cancelled", self.env._("Order cancelled")),
             ("stage_entered", self.env._("Journey entered a stage")),
             ("case_opened", self.env._("Case opened")),

@@ -8,6 +8,16 @@ CATEGORIES = [
     ("closed", "Closed"),
     ("cancelled", "Cancelled"),
 ]
+#: Events that can bring a journey into a stage by themselves.
+ENTRY_EVENTS = [
+    ("order_confirmed", "Order confirmed"),
+    ("order_partly_delivered", "Order partly delivered"),
+    ("order_delivered", "Order delivered"),
+    ("order_invoiced", "Order invoiced"),
+    ("order_paid", "Order paid"),
+    ("order_returned", "Goods returned"),
+    ("order_cancelled", "Order cancelled"),
+]
 #: Categories in which nothing is left to do for the owner.
 OVER = ("closed", "cancelled")
 
@@ -57,11 +67,9 @@ class CareStage(models.Model):
         "audits, its figures.",
     )
     entry_event = fields.Selection(
-        [
-            ("order_confirmed", "Order confirmed"),
-            ("order_cancelled", "Order cancelled"),
-        ],
-        help="A journey enters this stage by itself when this happens.",
+        ENTRY_EVENTS,
+        help="A journey enters this stage by itself when this happens, unless it is further "
+        "on already.",
     )
     owner_rule = fields.Selection(
         [
@@ -84,6 +92,12 @@ class CareStage(models.Model):
     )
     days_limit = fields.Integer(
         "Days Limit", help="Days after which a record here is too old; 0: no limit."
+    )
+    may_skip = fields.Boolean(
+        "May Be Skipped",
+        default=True,
+        help="Otherwise nobody gets past this stage: people are told, and what happens by "
+        "itself stops here first.",
     )
     fold = fields.Boolean("Folded in Kanban")
 
@@ -146,6 +160,13 @@ class CareStage(models.Model):
             self._check_kinds_left(models_before)
             types.exists()._check_stages()
         return result
+
+    def _position(self):
+        """Where the stage stands on its way; new ones come last."""
+        return self.sequence, self._origin.id or float("inf")
+
+    def _is_before(self, other):
+        return self._position() < other._position()
 
     @api.model
     def _in_category(self, model, category, journey_type=None):

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError
 
@@ -19,6 +21,13 @@ class ResCompany(models.Model):
         domain="[('share', '=', False), ('company_ids', 'in', id)]",
         help="Answers for what has nobody else: absent owners without a substitute or a "
         "team leader.",
+    )
+
+    care_handoff_hours = fields.Float(
+        "Time to Accept",
+        default=4.0,
+        help="Working hours in which a hand-off has to be answered; then the team leader "
+        "decides.",
     )
 
     @api.model_create_multi
@@ -56,6 +65,18 @@ class ResCompany(models.Model):
     def _care_tz(self):
         """The zone in which this company's days begin and end."""
         return self.resource_calendar_id.tz or self.partner_id.tz or self.env.user.tz or "UTC"
+
+    def _care_answer_by(self, moment):
+        """When a hand-off of ``moment`` has to be answered (both naive UTC)."""
+        self.ensure_one()
+        # sudo: a figure of the company, whoever hands over
+        company = self.sudo()
+        hours = company.care_handoff_hours or 4.0
+        try:
+            worktime = self.env["care.worktime"]._get(company.resource_calendar_id, company)
+            return worktime._apply("add", moment.replace(microsecond=0), round(hours * 3600))[1]
+        except UserError:  # no usable hours: the same time tomorrow
+            return moment + timedelta(days=1)
 
     def _care_worktime_of(self, user):
         """Working time of ``user`` in this company; None where the hours are unusable.

@@ -8,3 +8,4 @@ class ResConfigSettings(models.TransientModel):
     care_default_owner_id = fields.Many2one(
         related="company_id.care_default_owner_id", readonly=False
     )
+    care_handoff_hours = fields.Float(related="company_id.care_handoff_hours", readonly=False)

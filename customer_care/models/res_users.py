@@ -1,4 +1,6 @@
-from odoo import fields, models
+from markupsafe import Markup
+
+from odoo import api, fields, models
 
 
 class ResUsers(models.Model):
@@ -10,6 +12,33 @@ class ResUsers(models.Model):
         domain=[("share", "=", False)],
         help="Takes over what would come to this user while they are out of office.",
     )
+
+    care_is_away = fields.Boolean(
+        "Away",
+        compute="_compute_care_is_away",
+        help="Out of office by their own word, or on leave.",
+    )
+
+    @api.depends("is_out_of_office", "resource_ids")
+    def _compute_care_is_away(self):
+        now = fields.Datetime.now()
+        # sudo: whether somebody is there, not why
+        leaves = (
+            self.env["resource.calendar.leaves"]
+            .sudo()
+            .search_fetch(
+                [
+                    ("resource_id.user_id", "in", self.ids),
+                    ("time_type", "=", "leave"),
+                    ("date_from", "<=", now),
+                    ("date_to", ">", now),
+                ],
+                ["resource_id"],
+            )
+        )
+        on_leave = leaves.resource_id.user_id
+        for user in self:
+            user.care_is_away = user.is_out_of_office or user in on_leave
 
     @property
     def SELF_READABLE_FIELDS(self):
@@ -36,6 +65,7 @@ class ResUsers(models.Model):
             return
         # sudo: whoever may archive a user leaves no customer without an owner
         env = self.sudo().env
+        moved = []
         for model in ("care.journey", "care.case"):
             owned = env[model].search(
                 [
@@ -47,6 +77,7 @@ class ResUsers(models.Model):
                 lambda record: record._present(record.owner_id, record.team_id, leaving)
             ).items():
                 records._set_owner(owner, chosen=True)
+                moved.extend(records)
         followups = env["care.followup"].search(
             [
                 ("user_id", "in", leaving.ids),
@@ -57,3 +88,34 @@ class ResUsers(models.Model):
             lambda row: row._record()._present(row.user_id, row._record().team_id, leaving)
         ).items():
             rows.write({"user_id": user.id})
+        env["res.users"]._care_tell_leaders(leaving, moved)
+
+    @api.model
+    def _care_tell_leaders(self, leaving, records):
+        """List to each leader what has a new owner because these users are gone.
+
+        :param list records: journeys and cases
+        """
+        by_leader = {}
+        for record in records:
+            leader = record.team_id.leader_id
+            if not leader or leader in leaving:
+                leader = record.company_id._care_default_owner(leaving)
+            by_leader.setdefault(leader, []).append(record)
+        for leader, mine in by_leader.items():
+            told = self.with_context(lang=leader.lang)
+            rows = Markup().join(
+                Markup("<li>%s → %s</li>") % (record._get_html_link(), record.owner_id.name)
+                for record in mine
+            )
+            told.env["mail.thread"].message_notify(
+                partner_ids=leader.partner_id.ids,
+                subject=told.env._(
+                    "%(count)s customers have a new owner: %(names)s left",
+                    count=len(mine),
+                    names=", ".join(leaving.mapped("name")),
+                ),
+                body=Markup("<p>%s</p><ul>%s</ul>")
+                % (told.env._("Who stands in, and what for. Assign it anew where it does not fit:"),
+                   rows),
+            )
