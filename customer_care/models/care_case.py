@@ -101,6 +101,11 @@ class CareCase(models.Model):
         groups=STAFF,
     )
     followup_ids = fields.One2many("care.followup", "case_id", "Follow-ups", groups=STAFF)
+    tenure_ids = fields.One2many("care.tenure", "case_id", "Owners", groups=STAFF)
+    handoff_ids = fields.One2many("care.handoff", "case_id", "Hand-offs", groups=STAFF)
+    limit_at = fields.Datetime(groups=STAFF)
+    limit_state = fields.Selection(groups=STAFF)
+    handoff_state = fields.Char(groups=STAFF)
     received_at = fields.Datetime(
         required=True,
         default=fields.Datetime.now,

@@ -354,4 +354,9 @@ def insert_new(model, vals_list):
         for inverse in model.pool.field_inverses[field]:
             env[inverse.model_name].invalidate_model([inverse.name], flush=False)
     records.modified(names, create=True)
+    # what was given is not computed again
+    for name in given:
+        field = model._fields[name]
+        if field.compute and field.store:
+            env.remove_to_compute(field, records)
     return records

@@ -6,7 +6,17 @@ from odoo.exceptions import UserError
 from .care_due_mixin import insert_new
 from .care_followup import ALIVE
 from .care_owned_mixin import CareOwnedMixin
-from .care_stage import OVER
+from .care_stage import ENTRY_EVENTS, OVER
+
+
+#: Event of an order -> when it first happened to the journey: each happens once, however often
+#: the order's figures go to and fro.
+MILESTONES = {
+    "order_partly_delivered": "partly_delivered_at",
+    "order_delivered": "delivered_at",
+    "order_invoiced": "invoiced_at",
+    "order_paid": "paid_at",
+}
 
 
 class CareJourney(models.Model):
@@ -27,12 +37,27 @@ class CareJourney(models.Model):
         "name",
         "partner_id",
         "type_id",
+        *MILESTONES.values(),
     }
 
     name = fields.Char(required=True, readonly=True, index="trigram")
     order_id = fields.Many2one(
-        "sale.order", "Order", required=True, readonly=True, ondelete="cascade"
+        "sale.order",
+        "Order",
+        readonly=True,
+        ondelete="cascade",
+        help="Empty while the journey is before the sale.",
     )
+    delivery_state = fields.Selection(
+        [("none", "Nothing delivered"), ("partial", "Partly delivered"), ("full", "Delivered")],
+        "Delivery",
+        compute="_compute_delivery_state",
+        store=True,
+    )
+    partly_delivered_at = fields.Datetime(readonly=True, copy=False)
+    delivered_at = fields.Datetime("Delivered", readonly=True, copy=False)
+    invoiced_at = fields.Datetime("Invoiced", readonly=True, copy=False)
+    paid_at = fields.Datetime("Paid", readonly=True, copy=False)
     partner_id = fields.Many2one(
         "res.partner", "Customer", required=True, readonly=True, index=True
     )
@@ -48,6 +73,8 @@ class CareJourney(models.Model):
     stage_id = fields.Many2one(domain="[('type_id', '=', type_id)]")
     salesperson_id = fields.Many2one(related="order_id.user_id", string="Salesperson")
     followup_ids = fields.One2many("care.followup", "journey_id", "Follow-ups")
+    tenure_ids = fields.One2many("care.tenure", "journey_id", "Owners")
+    handoff_ids = fields.One2many("care.handoff", "journey_id", "Hand-offs")
     case_ids = fields.One2many("care.case", "journey_id", "Cases")
     case_count = fields.Integer("All Cases", compute="_compute_case_count")
     open_case_count = fields.Integer("Open Cases", compute="_compute_case_count")
@@ -108,6 +135,35 @@ class CareJourney(models.Model):
                 for line in goods
             )
 
+    @api.depends(
+        "order_id.order_line.qty_delivered",
+        "order_id.order_line.product_uom_qty",
+        "order_id.order_line.product_id",
+    )
+    def _compute_delivery_state(self):
+        for journey in self:
+            journey.delivery_state = journey._delivery_state()
+        begun = self.filtered(lambda journey: journey.delivery_state != "none")
+        if begun:
+            # told once everything is written: a computation has no effects of its own
+            waiting = self.env.cr.precommit.data.setdefault("care.delivered", set())
+            waiting.update(begun.ids)
+            self.env.cr.precommit.add(self.browse()._announce_deliveries)
+
+    def _delivery_state(self):
+        """How much of what was ordered has arrived; services count where there are no goods."""
+        self.ensure_one()
+        lines = self.order_id.order_line.filtered(
+            lambda line: not line.display_type and line.product_id and not line.is_downpayment
+        )
+        goods = lines.filtered(lambda line: line.product_id.type != "service") or lines
+        open_lines = goods.filtered(
+            lambda line: line.product_uom_id.compare(line.qty_delivered, line.product_uom_qty) < 0
+        )
+        if goods and not open_lines:
+            return "full"
+        return "partial" if any(line.qty_delivered > 0 for line in goods) else "none"
+
     def _compute_next_followup_date(self):
         dates = dict(
             self.env["care.followup"]._read_group(
@@ -167,16 +223,28 @@ class CareJourney(models.Model):
             for journey_type, mine in types._for_orders(orders).items()
             for order in mine
         ]
+        joined = self._join(vals_list)
+        vals_list = [vals for vals in vals_list if vals["order_id"] not in joined.order_id.ids]
         new = insert_new(self, self._prepare_first_stage(vals_list))
-        old = self.search([("order_id", "in", orders.ids), ("id", "not in", new.ids)]).filtered(
+        # sudo: who has it from the first moment on is noted by the engine
+        self.env["care.tenure"]._turn_over(new.sudo())
+        old = self.search([("order_id", "in", orders.ids), ("id", "not in", (new | joined).ids)]).filtered(
             lambda journey: journey.stage_category == "cancelled"
         )
         old._restart({vals["order_id"]: vals for vals in vals_list})
         for owner, journeys in new.grouped("owner_id").items():
             journeys.message_subscribe(partner_ids=owner.partner_id.ids)
-        (new | old)._care_event("order_confirmed", at)
+        (new | old | joined)._care_event("order_confirmed", at)
         new._care_event("stage_entered", at)
-        return new | old
+        return new | old | joined
+
+    @api.model
+    def _join(self, vals_list):
+        """Journeys that began before their sale and now get its order.
+
+        :param list[dict] vals_list: as of :meth:`_prepare_order_vals`
+        """
+        return self.browse()
 
     @api.model
     def _prepare_order_vals(self, order, journey_type):
@@ -187,22 +255,22 @@ class CareJourney(models.Model):
             "partner_id": order.partner_id.id,
             "company_id": order.company_id.id,
             "type_id": journey_type.id,
+            "delivery_state": "none",
         }
 
     def _restart(self, vals_by_order):
         """Begin again what a cancelled order had ended: the order may say something else now."""
         for journey in self:
-            vals = vals_by_order.get(journey.order_id.id)
-            if vals:
-                journey.write(vals)
+            vals = vals_by_order.get(journey.order_id.id, {})
+            journey.write({**vals, **dict.fromkeys(MILESTONES.values(), False)})
         memo = {}
         for stage, journeys in self.grouped(lambda j: j._first_stage(memo)).items():
             journeys._enter_stage(stage)
 
     @api.model
     def _first_stage_key(self, vals):
-        order = self.env["sale.order"].sudo().browse(vals["order_id"])
-        partner = order.partner_id
+        order = self.env["sale.order"].sudo().browse(vals.get("order_id"))
+        partner = order.partner_id or self.env["res.partner"].sudo().browse(vals["partner_id"])
         return (
             vals["type_id"],
             vals["company_id"],
@@ -222,6 +290,79 @@ class CareJourney(models.Model):
             if stage:
                 mine._enter_stage(stage)
         self._care_event("order_cancelled")
+
+    # ------------------------------------------------------------
+    # What happens to the order
+    # ------------------------------------------------------------
+
+    def _care_state(self, event, at=None):
+        super()._care_state(event, at)
+        if event in dict(ENTRY_EVENTS) and event != "order_cancelled":
+            self._enter_on(event)
+
+    def _enter_on(self, event):
+        """Go to the stage that the event brings a journey to; never back."""
+        under_way = self.filtered(lambda journey: journey.stage_category in ("open", "waiting"))
+        for journey_type, mine in under_way.grouped("type_id").items():
+            stage = journey_type.stage_ids.filtered(
+                lambda stage: stage.active and stage.entry_event == event
+            ).sorted(lambda stage: stage._position())[:1]
+            if stage:
+                mine.filtered(
+                    lambda journey, s=stage: journey.stage_id._is_before(s)
+                )._enter_stage(stage)
+
+    def _reach(self, event):
+        """Announce a milestone to the journeys that had not reached it."""
+        name = MILESTONES[event]
+        fresh = self.filtered(lambda journey: not journey[name])
+        if fresh:
+            fresh.write({name: self.env.cr.now()})
+            fresh._care_event(event)
+
+    @api.model
+    def _announce_deliveries(self):
+        """Before the commit: what has arrived in this transaction."""
+        ids = self.env.cr.precommit.data.pop("care.delivered", ())
+        # sudo: whoever delivers, the journey is the company's
+        journeys = self.sudo().browse(sorted(ids)).exists()
+        journeys = journeys.filtered(lambda journey: journey.stage_category != "cancelled")
+        for state, event in (
+            ("partial", "order_partly_delivered"),
+            ("full", "order_delivered"),
+        ):
+            journeys.filtered(lambda j, s=state: j.delivery_state == s)._reach(event)
+        self.env.flush_all()
+
+    @api.model
+    def _bill(self, orders):
+        """Invoices of these orders were posted or paid.
+
+        An order is invoiced when nothing of it is left to invoice, and paid when all of that
+        is paid.
+        """
+        journeys = self.search(
+            [
+                ("order_id", "in", orders.ids),
+                ("paid_at", "=", False),
+                ("stage_category", "!=", "cancelled"),
+            ]
+        )
+        invoiced, paid = self.browse(), self.browse()
+        for journey in journeys:
+            order = journey.order_id
+            invoices = order.invoice_ids.filtered(
+                lambda move: move.move_type == "out_invoice" and move.state != "cancel"
+            )
+            if order.invoice_status not in ("invoiced", "upselling") or any(
+                move.state == "draft" for move in invoices
+            ):
+                continue
+            invoiced |= journey
+            if all(move.payment_state in ("in_payment", "paid", "reversed") for move in invoices):
+                paid |= journey
+        invoiced._reach("order_invoiced")
+        paid._reach("order_paid")
 
     # ------------------------------------------------------------
     # Owned mixin
@@ -247,7 +388,8 @@ class CareJourney(models.Model):
 
     def _care_covered(self):
         # sudo: only a date is looked at
-        return self.company_id._care_covers(self.order_id.sudo().date_order)
+        order = self.order_id.sudo()
+        return self.company_id._care_covers(order.date_order if order else self.create_date)
 
     def _care_salesperson(self):
         # sudo: the owner rule reads the order whoever moves the journey

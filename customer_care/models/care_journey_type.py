@@ -21,6 +21,22 @@ class CareJourneyType(models.Model):
     filter_domain = fields.Char(
         "Orders", help="Orders that match travel this journey; the first type that matches wins."
     )
+    sales_team_ids = fields.Many2many(
+        "crm.team",
+        "care_journey_type_sales_team_rel",
+        "type_id",
+        "team_id",
+        string="Sales Teams",
+        help="Only orders of these teams; empty: of all.",
+    )
+    categ_ids = fields.Many2many(
+        "product.category",
+        "care_journey_type_categ_rel",
+        "type_id",
+        "categ_id",
+        string="Product Categories",
+        help="Only orders with a product of these categories, or of those below them.",
+    )
     team_id = fields.Many2one(
         "care.team",
         "Team",
@@ -122,6 +138,16 @@ class CareJourneyType(models.Model):
 
     def _matching(self, orders):
         """Orders that travel this journey, of one company."""
+        if self.sales_team_ids:
+            orders = orders.filtered(lambda order: order.team_id in self.sales_team_ids)
+        if self.categ_ids:
+            paths = tuple(self.categ_ids.mapped("parent_path"))
+            orders = orders.filtered(
+                lambda order: any(
+                    (categ.parent_path or "").startswith(paths)
+                    for categ in order.order_line.product_id.categ_id
+                )
+            )
         domain = self._filter()
         if domain.is_true():
             return orders

@@ -76,7 +76,7 @@ class CareTenure(models.Model):
         tenures = self.sudo()
         running = tenures.search([(link, "in", records.ids), ("until", "=", False)])
         by_record = {piece[link]: piece for piece in running}
-        over, new = self.browse(), []
+        over, new = tenures.browse(), []
         for record in records:
             piece = by_record.get(record)
             truth = {

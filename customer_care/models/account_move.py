@@ -1,0 +1,23 @@
+from odoo import models
+
+
+class AccountMove(models.Model):
+    _inherit = "account.move"
+
+    def _post(self, soft=True):
+        posted = super()._post(soft)
+        posted._care_billed()
+        return posted
+
+    def _invoice_paid_hook(self):
+        result = super()._invoice_paid_hook()
+        self._care_billed()
+        return result
+
+    def _care_billed(self):
+        """What these invoices mean for the journeys of their orders."""
+        invoices = self.filtered(lambda move: move.move_type == "out_invoice")
+        if invoices:
+            # sudo: whoever posts or pays an invoice, the journey is the company's
+            orders = invoices.sudo().line_ids.sale_line_ids.order_id
+            self.env["care.journey"].sudo()._bill(orders)
