@@ -32,6 +32,8 @@ RIGHTS = {
     "care.case": {"agent": "rwc", "manager": "rwcu", "portal": "r"},
     "care.journey": {"agent": "rw"},
     "care.followup": {"agent": "rwc", "manager": "rwcu"},
+    "care.tenure": {"agent": "r"},
+    "care.handoff": {"agent": "rwc"},
     "care.notice": {"leader": "rw"},
     "care.retry": {"leader": "rw"},
     "care.profile": {"agent": "rwc", "manager": "rwcu"},
@@ -165,6 +167,9 @@ class Attack(CareCase, HttpCase):
         # what failed and what waits, of the first company
         cls.notice = cls.env["care.notice"].search([("case_id", "=", cls.secret.id)])
         cls.retry = cls._failure()
+        cls.handoff = cls.env["care.handoff"].create(
+            {"journey_id": cls.journey.id, "to_user_id": cls.agent2.id, "note": "Secret note"}
+        )
         cls.profile = cls.env["care.profile"].create(
             {
                 "partner_id": cls.customer.id,
@@ -200,6 +205,8 @@ class Attack(CareCase, HttpCase):
             "care.case": self.secret,
             "care.journey": self.journey,
             "care.followup": self.followup,
+            "care.tenure": self.journey.tenure_ids,
+            "care.handoff": self.handoff,
             "care.notice": self.notice,
             "care.retry": self.retry,
             "care.profile": self.profile,
