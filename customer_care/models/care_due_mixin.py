@@ -322,6 +322,7 @@ def insert_new(model, vals_list):
     log.update(model.default_get(missing))
     names = sorted(given | set(log))
     model_fields = [model._fields[name] for name in names]
+    converters = [_converter(field, model) for field in model_fields]
     ids = []
     env.flush_all()
     for chunk in split_every(INSERT_CHUNK, vals_list):
@@ -330,13 +331,8 @@ def insert_new(model, vals_list):
             vals = {**log, **vals}
             rows.append(
                 tuple(
-                    field.convert_to_column_insert(
-                        field.convert_to_write(
-                            field.convert_to_cache(vals.get(name, False), model), model
-                        ),
-                        model,
-                    )
-                    for name, field in zip(names, model_fields, strict=True)
+                    convert(vals.get(name, False))
+                    for name, convert in zip(names, converters, strict=True)
                 )
             )
         result = env.execute_query(
@@ -360,3 +356,23 @@ def insert_new(model, vals_list):
         if field.compute and field.store:
             env.remove_to_compute(field, records)
     return records
+
+
+def _converter(field, model):
+    """What turns a value of ``field`` into what its column takes; the same value is turned once."""
+    known = {}
+
+    def convert(value):
+        try:
+            return known[value]
+        except KeyError:
+            known[value] = column = field.convert_to_column_insert(
+                field.convert_to_write(field.convert_to_cache(value, model), model), model
+            )
+            return column
+        except TypeError:  # no key: lists, dictionaries
+            return field.convert_to_column_insert(
+                field.convert_to_write(field.convert_to_cache(value, model), model), model
+            )
+
+    return convert
