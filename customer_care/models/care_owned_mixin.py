@@ -78,6 +78,12 @@ class CareOwnedMixin(models.AbstractModel):
         default=1,
         help="How many stages it has entered so far, coming back included.",
     )
+    check_line_ids = fields.One2many(
+        "care.check.line",
+        compute="_compute_check_line_ids",
+        string="Before Leaving This Stage",
+        groups="base.group_user",
+    )
 
     # ------------------------------------------------------------
     # Stage and owner as fields
@@ -93,6 +99,13 @@ class CareOwnedMixin(models.AbstractModel):
                 ("type_id", "in", [False, *types.ids]),
             ]
         )
+
+    @api.depends("stage_id", "entries")
+    def _compute_check_line_ids(self):
+        lines = self.env["care.check.line"]._rows([(self._care_link, "in", self.ids)])
+        by_record = lines.grouped(self._care_link)
+        for record in self:
+            record.check_line_ids = by_record.get(record._origin)
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -239,6 +252,8 @@ class CareOwnedMixin(models.AbstractModel):
         if not moving:
             return
         moving._check_stage(stage)
+        if not self.env.su:
+            moving._check_leaving(stage)
         now = self.env.cr.now()
         # sudo: the move is allowed (checked by `write` or the caller); what it brings
         # with it is written by the engine, whoever moves the record
@@ -269,6 +284,13 @@ class CareOwnedMixin(models.AbstractModel):
         moving = moving.with_context(care_entering=None)
         for event, records in moving._stage_events(before).items():
             records._care_event(event)
+
+    def _check_leaving(self, stage):
+        """Refuse that a person moves these records to ``stage`` before the checks of the stage
+        they are in are done or waived. What is cancelled needs none.
+        """
+        if stage.category != "cancelled":
+            self.env["care.check.line"]._refuse_open(self)
 
     def _stage_events(self, before):
         """What a move means.

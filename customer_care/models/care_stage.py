@@ -86,6 +86,14 @@ class CareStage(models.Model):
         "Days Limit", help="Days after which a record here is too old; 0: no limit."
     )
     fold = fields.Boolean("Folded in Kanban")
+    standard_ids = fields.Many2many(
+        "care.standard",
+        "care_standard_stage_rel",
+        "stage_id",
+        "standard_id",
+        string="Standards",
+        help="What holds in this stage; checks have to be done before a record leaves it.",
+    )
 
     _waiting_for_check = models.Constraint(
         "CHECK ((category = 'waiting') = (waiting_for IS NOT NULL))",

@@ -11,6 +11,10 @@ class ResUsers(models.Model):
         help="Takes over what would come to this user while they are out of office.",
     )
 
+    care_team_ids = fields.Many2many(
+        "care.team", "care_team_member_rel", "user_id", "team_id", "Care Teams"
+    )
+
     @property
     def SELF_READABLE_FIELDS(self):
         return super().SELF_READABLE_FIELDS + ["care_substitute_id"]
@@ -57,3 +61,4 @@ class ResUsers(models.Model):
             lambda row: row._record()._present(row.user_id, row._record().team_id, leaving)
         ).items():
             rows.write({"user_id": user.id})
+        env["care.standard"]._hand_over(leaving)
