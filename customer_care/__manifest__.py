@@ -40,6 +40,9 @@
         "demo/care_demo.xml",
         "demo/care_standard_demo.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["customer_care/static/src/scss/care_standard.scss"],
+    },
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",
     "application": True,

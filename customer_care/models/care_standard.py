@@ -506,9 +506,8 @@ class CareStandard(models.Model):
 
     def _review_after_today(self):
         self.ensure_one()
-        return self.review_months and (
-            fields.Date.context_today(self) + relativedelta(months=self.review_months)
-        )
+        today = fields.Datetime.context_timestamp(self, self.env.cr.now()).date()
+        return self.review_months and today + relativedelta(months=self.review_months)
 
     @api.model
     def _hand_over(self, leaving):
@@ -685,9 +684,9 @@ class CareStandard(models.Model):
         """One activity for each (standard, user, note), in the language of its user."""
         activity_type = self._activity_type(what)
         texts = {
-            "acknowledge": lambda env, title: env._("Please read “%s”", title),
-            "review": lambda env, title: env._("Is “%s” still right? Its review is due", title),
-            "revision": lambda env, title: env._("“%s” is kept, but does not work", title),
+            "acknowledge": lambda env, title: env._("Please read: %s", title),
+            "review": lambda env, title: env._("Review is due, still right? %s", title),
+            "revision": lambda env, title: env._("Kept, but does not work: %s", title),
         }
         memo, vals_list = {}, []
         for standard, user, note in triples:
@@ -726,18 +725,25 @@ class CareStandard(models.Model):
 
         Works from what is missing now, so it may be killed at any point and run again.
         """
+        cron = self.env["ir.cron"]
+        left = True
+        while left:
+            count = self._cron_remind_once()
+            left = count == self._reminder_batch
+            if not cron._commit_progress(count or 1, remaining=int(left)):
+                break
+
+    @api.model
+    def _cron_remind_once(self):
+        """One transaction's work.
+
+        :return: how many were reminded to read; as many as a batch holds: there may be more
+        """
         # sudo: the engine reminds everybody
         standards = self.sudo()
-        cron = self.env["ir.cron"]
         standards._take_back_reminders()
         standards._remind_review()
-        cron._commit_progress(1, remaining=1)
-        while True:
-            pairs = standards._missing_reminders()
-            standards._create_activities("acknowledge", pairs)
-            left = len(pairs) == self._reminder_batch
-            if not cron._commit_progress(len(pairs), remaining=int(left)) or not left:
-                break
+        return len(standards._create_activities("acknowledge", standards._missing_reminders()))
 
     def _missing_reminders(self):
         """(standard, user, no note) for whom no reminder is open yet: one batch."""
@@ -787,7 +793,7 @@ class CareStandard(models.Model):
     def _remind_review(self):
         """One task for the owner of each standard whose review is due."""
         due = self.search(
-            [("state", "=", "published"), ("next_review", "<=", fields.Date.today())]
+            [("state", "=", "published"), ("next_review", "<=", self.env.cr.now().date())]
         )
         told = set(due._activities("review").mapped("res_id"))
         self._create_activities(
