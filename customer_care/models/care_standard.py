@@ -166,7 +166,7 @@ class CareStandard(models.Model):
         ondelete="restrict",
         index="btree_not_null",
     )
-    version_number = fields.Integer("Version", related="version_id.number")
+    version_number = fields.Integer("Version", related="version_id.number", aggregator=False)
     published_at = fields.Datetime(related="version_id.published_at")
     changes = fields.Char(related="version_id.changes")
     version_ids = fields.One2many("care.standard.version", "standard_id", "Versions")
