@@ -1,5 +1,6 @@
 from collections import defaultdict
 
+import psycopg2
 from dateutil.relativedelta import relativedelta
 from markupsafe import Markup
 
@@ -728,9 +729,16 @@ class CareStandard(models.Model):
         cron = self.env["ir.cron"]
         left = True
         while left:
-            count = self._cron_remind_once()
-            left = count == self._reminder_batch
-            if not cron._commit_progress(count or 1, remaining=int(left)):
+            try:
+                count = self._cron_remind_once()
+                left = count == self._reminder_batch
+                time_left = cron._commit_progress(count or 1, remaining=int(left))
+            except psycopg2.extensions.TransactionRollbackError:
+                # somebody was faster: crons are not retried by Odoo, so it is run afresh
+                self.env.cr.rollback()
+                self._wake_reminders()
+                break
+            if not time_left:
                 break
 
     @api.model
