@@ -28,9 +28,7 @@ class CareCheck(models.Model):
     entry = fields.Integer(
         required=True, readonly=True, help="Which stage of its way the record was in."
     )
-    state = fields.Selection(
-        [("done", "Done"), ("waived", "Waived")], required=True, readonly=True
-    )
+    state = fields.Selection([("done", "Done"), ("waived", "Waived")], required=True, readonly=True)
     user_id = fields.Many2one(
         "res.users", "By", required=True, readonly=True, ondelete="restrict", index=True
     )

@@ -125,9 +125,7 @@ class CareCheckLine(models.Model):
         One query, however many records there are.
         """
         # sudo: what a stage asks for is asked of everybody who moves its records
-        lines = self.sudo()._rows(
-            [(records._care_link, "in", records.ids), ("state", "=", "open")]
-        )
+        lines = self.sudo()._rows([(records._care_link, "in", records.ids), ("state", "=", "open")])
         if not lines:
             return
         shown = []

@@ -13,9 +13,7 @@ class TestCheck(StandardCase):
         cls.company.care_start_date = "2020-01-01"
         cls.open, cls.next = cls.stages[0], cls.stages[1]
         cls.check = cls._check("The machine has run once", cls.open)
-        cls.journey = cls.env["care.journey"].search(
-            [("order_id", "=", cls._confirmed().id)]
-        )
+        cls.journey = cls.env["care.journey"].search([("order_id", "=", cls._confirmed().id)])
         cls.journey.team_id = cls.team
         cls.case_stage = cls.env.ref("customer_care.stage_case_progress")
         cls.checks = cls.env["care.check"]

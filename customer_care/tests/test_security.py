@@ -243,9 +243,7 @@ class Attack(CareCase, HttpCase):
             "care.acknowledgement": self.env["care.acknowledgement"].search(
                 [("standard_id", "=", self.standard.id)]
             ),
-            "care.check": self.env["care.check"].search(
-                [("standard_id", "=", self.standard.id)]
-            ),
+            "care.check": self.env["care.check"].search([("standard_id", "=", self.standard.id)]),
             "care.check.line": self.journey.check_line_ids,
         }
 
