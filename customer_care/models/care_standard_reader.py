@@ -87,22 +87,24 @@ class CareStandardReader(models.Model):
                 u.id AS user_id, s.company_id, COALESCE(a.occurrence, 0) AS occurrence,
                 a.acknowledged_at,
                 CASE WHEN NOT s.acknowledge THEN NULL
-                    ELSE COALESCE(a.runs_out_at, v.published_at) END AS asked_since,
+                    ELSE COALESCE(r.runs_out_at, v.published_at) END AS asked_since,
                 CASE WHEN s.acknowledge IS NOT TRUE THEN 'none'
                     WHEN a.acknowledged_at IS NULL THEN 'missing'
-                    WHEN a.runs_out_at <= %(now)s THEN 'renew'
+                    WHEN r.runs_out_at <= %(now)s THEN 'renew'
                     ELSE 'acknowledged' END AS state
             FROM concerned c
             JOIN care_standard s ON s.id = c.standard_id AND s.state = 'published'
             JOIN care_standard_version v ON v.id = s.version_id
             JOIN res_users u ON u.id = c.user_id AND u.active AND NOT u.share
-            LEFT JOIN LATERAL (
-                SELECT k.occurrence, k.acknowledged_at, CASE WHEN s.renew_months > 0
-                    THEN k.acknowledged_at + s.renew_months * interval '1 month' END AS runs_out_at
-                FROM care_acknowledgement k
-                WHERE k.version_id = s.version_id AND k.user_id = u.id
-                ORDER BY k.occurrence DESC LIMIT 1
-            ) a ON TRUE
+            LEFT JOIN care_acknowledgement a ON a.version_id = s.version_id
+                AND a.user_id = u.id AND NOT EXISTS (
+                    SELECT FROM care_acknowledgement later
+                    WHERE later.version_id = a.version_id AND later.user_id = a.user_id
+                    AND later.occurrence > a.occurrence)
+            CROSS JOIN LATERAL (
+                SELECT CASE WHEN s.renew_months > 0 THEN
+                    a.acknowledged_at + s.renew_months * interval '1 month' END AS runs_out_at
+            ) r
             WHERE EXISTS (
                 SELECT FROM res_groups_users_rel g JOIN allowed USING (gid) WHERE g.uid = u.id)
             AND (s.company_id IS NULL OR EXISTS (
