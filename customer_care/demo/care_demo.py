@@ -725,3 +725,75 @@ class CareDemo(models.AbstractModel):
     def _by_owner(self, name):
         case = self._there(name)
         return case.with_user(case.owner_id)
+
+    # ------------------------------------------------------------
+    # The standards book
+    # ------------------------------------------------------------
+
+    @api.model
+    def _load_book(self):
+        """The book as it grew: published, changed, read by most, one review forgotten."""
+        early = (
+            *("standard_complaint", "standard_solved", "standard_one_person", "standard_truth"),
+            *("standard_first_owner", "standard_within_the_hour", "standard_phone"),
+            *("standard_at_the_door", "standard_ran_once"),
+        )
+        everybody = early[:5] + ("standard_phone",)
+        self._tell(
+            "customer_care",
+            [
+                (85, "09:10", "publish", "standard_shop"),
+                (84, "08:40", "read", "user_rita", "standard_shop"),
+                (84, "10:00", "read", "user_otto", "standard_shop"),
+                *((60, f"09:{minute}", "publish", name) for minute, name in enumerate(early, 10)),
+                (59, "09:05", "read", "user_lena", *everybody, "standard_within_the_hour"),
+                (59, "11:30", "read", "user_nora", *everybody, "standard_within_the_hour"),
+                (58, "08:50", "read", "user_otto", *everybody, *early[-2:]),
+                (58, "16:15", "read", "user_marc", *everybody),
+                (57, "17:20", "read", "user_amir", *everybody[:4], "standard_within_the_hour"),
+                (55, "12:10", "read", "user_rita", *everybody[:2], *early[-2:]),
+                (20, "14:00", "publish", "standard_taken_away"),
+                (19, "09:00", "read", "user_otto", "standard_taken_away"),
+                # the hour counts anew: a second version that not everybody has read
+                (
+                    *(6, "15:30", "revise", "standard_within_the_hour"),
+                    "The hour counts from the customer's message, not from our reading it.",
+                    "<p>Within one opening hour <b>of the customer's message</b> a person answers, "
+                    "with their name: what we have understood, who takes care of it, and by when "
+                    "the customer hears from us again.</p>",
+                ),
+                (5, "09:20", "read", "user_lena", "standard_within_the_hour"),
+                (
+                    *(3, "17:45", "does_not_work", "standard_phone", "user_amir"),
+                    "We pick up at the third ring and then have to say that the fitters' plan is "
+                    "not on our screen. They would rather wait two rings more and get an answer.",
+                ),
+                # the fitters were at Mr Okafor's
+                (5, "16:40", "check", "order_okafor", "standard_ran_once"),
+            ],
+        )
+
+    def _standard(self, name):
+        standard = self._there(name)
+        return standard.with_user(standard.owner_id)
+
+    def _play_publish(self, name):
+        self._standard(name).action_publish()
+
+    def _play_revise(self, name, changes, text):
+        standard = self._standard(name)
+        standard.write({"text": text, "change_note": changes})
+        standard.action_publish()
+
+    def _play_read(self, user, *names):
+        user = self._there(user)
+        for name in names:
+            self._there(name).with_user(user).action_acknowledge()
+
+    def _play_does_not_work(self, name, user, reason):
+        self._there(name).with_user(self._there(user))._report_failure(reason)
+
+    def _play_check(self, order, name):
+        journey = self._journey_of(order)
+        journey = journey.with_user(journey.owner_id)
+        journey.env["care.check"]._done(journey, self._there(name))

@@ -8,6 +8,12 @@ from . import care_customer_mixin
 from . import care_tier
 from . import care_profile
 from . import care_team
+from . import care_standard_reader
+from . import care_standard
+from . import care_standard_version
+from . import care_acknowledgement
+from . import care_check
+from . import care_check_line
 from . import care_stage
 from . import care_journey_type
 from . import care_journey

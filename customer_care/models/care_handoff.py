@@ -292,6 +292,13 @@ class CareHandoff(models.Model):
     # Nobody answers
     # ------------------------------------------------------------
 
+    @api.model
+    def _without_receiver(self, leaving):
+        """Who was asked is gone: the leader decides at once."""
+        waiting = self.search([("to_user_id", "in", leaving.ids), ("state", "=", "planned")])
+        waiting.write({"next_at": self.env.cr.now()})
+        waiting._trigger_due()
+
     def _run_due(self):
         """The time to answer is over: the team leader decides."""
         vals_list = []

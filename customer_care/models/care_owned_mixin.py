@@ -82,6 +82,12 @@ class CareOwnedMixin(models.AbstractModel):
         default=1,
         help="How many stages it has entered so far, coming back included.",
     )
+    check_line_ids = fields.One2many(
+        "care.check.line",
+        compute="_compute_check_line_ids",
+        string="Before Leaving This Stage",
+        groups="base.group_user",
+    )
 
     limit_at = fields.Datetime(
         "Stage Limit",
@@ -157,6 +163,12 @@ class CareOwnedMixin(models.AbstractModel):
                 giver=handoff.from_user_id.name,
                 receiver=handoff.to_user_id.name,
             )
+    @api.depends("stage_id", "entries")
+    def _compute_check_line_ids(self):
+        lines = self.env["care.check.line"]._rows([(self._care_link, "in", self.ids)])
+        by_record = lines.grouped(self._care_link)
+        for record in self:
+            record.check_line_ids = by_record.get(record._origin)
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -353,8 +365,11 @@ class CareOwnedMixin(models.AbstractModel):
             records._care_event(event)
 
     def _check_leaving(self, stage):
-        """Refuse a person's move to ``stage`` while something is left to do where the record is.
+        """Refuse that a person moves these records to ``stage`` before the checks of the stage
+        they are in are done or waived. What is cancelled needs none.
         """
+        if stage.category != "cancelled":
+            self.env["care.check.line"]._refuse_open(self)
 
     def _check_way(self, stage, skipped):
         """Refuse a person's move past a stage that may not be skipped."""

@@ -103,6 +103,14 @@ class CareStage(models.Model):
         "itself stops here first.",
     )
     fold = fields.Boolean("Folded in Kanban")
+    standard_ids = fields.Many2many(
+        "care.standard",
+        "care_standard_stage_rel",
+        "stage_id",
+        "standard_id",
+        string="Standards",
+        help="What holds in this stage; checks have to be done before a record leaves it.",
+    )
 
     record_count = fields.Integer("Here Now", compute="_compute_figures")
     over_count = fields.Integer("Over the Limit", compute="_compute_figures")

@@ -40,6 +40,10 @@ class ResUsers(models.Model):
         for user in self:
             user.care_is_away = user.is_out_of_office or user in on_leave
 
+    care_team_ids = fields.Many2many(
+        "care.team", "care_team_member_rel", "user_id", "team_id", "Care Teams"
+    )
+
     @property
     def SELF_READABLE_FIELDS(self):
         return super().SELF_READABLE_FIELDS + ["care_substitute_id"]
@@ -88,6 +92,8 @@ class ResUsers(models.Model):
             lambda row: row._record()._present(row.user_id, row._record().team_id, leaving)
         ).items():
             rows.write({"user_id": user.id})
+        env["care.handoff"]._without_receiver(leaving)
+        env["care.standard"]._hand_over(leaving)
         env["res.users"]._care_tell_leaders(leaving, moved)
 
     @api.model

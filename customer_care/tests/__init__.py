@@ -8,3 +8,5 @@ from . import test_rules
 from . import test_security
 from . import test_worktime
 from . import test_owned
+from . import test_check
+from . import test_standard

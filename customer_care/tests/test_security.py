@@ -45,6 +45,14 @@ RIGHTS = {
     "care.policy": {"agent": "r", "manager": "rwcu"},
     "care.outcome": {"agent": "r", "manager": "rwcu"},
     "care.category": {"agent": "r", "manager": "rwcu"},
+    "care.standard": {"agent": "rw", "manager": "rwcu"},
+    "care.standard.version": {"agent": "r"},
+    "care.standard.reader": {"agent": "r"},
+    "care.standard.feedback": {"agent": "rwc"},
+    "care.acknowledgement": {"agent": "r"},
+    "care.check": {"agent": "r"},
+    "care.check.line": {"agent": "r"},
+    "care.check.waiver": {"leader": "rwc"},
 }
 OPERATIONS = {"r": "read", "w": "write", "c": "create", "u": "unlink"}
 #: A role has what the role before it has.
@@ -178,6 +186,20 @@ class Attack(CareCase, HttpCase):
             }
         )
         cls.env["care.worktime"]._get(cls.company.resource_calendar_id, cls.company)
+        cls.standard = cls.env["care.standard"].create(
+            {
+                "name": "Secret standard",
+                "kind": "stage",
+                "text": "<p>Secret text</p>",
+                "company_id": cls.company.id,
+                "stage_ids": [Command.set(cls.journey.stage_id.ids)],
+                "is_check": True,
+                "owner_id": cls.manager.id,
+            }
+        )
+        cls.standard.action_publish()
+        cls.standard.with_user(cls.agent).action_acknowledge()
+        cls.env["care.check"]._done(cls.journey, cls.standard)
         cls.env.flush_all()
 
     @classmethod
@@ -222,6 +244,14 @@ class Attack(CareCase, HttpCase):
             "care.category": self.env["care.category"].create(
                 {"name": "Ours", "company_id": self.company.id}
             ),
+            "care.standard": self.standard,
+            "care.standard.version": self.standard.version_id,
+            "care.standard.reader": self.standard.reader_ids[:1],
+            "care.acknowledgement": self.env["care.acknowledgement"].search(
+                [("standard_id", "=", self.standard.id)]
+            ),
+            "care.check": self.env["care.check"].search([("standard_id", "=", self.standard.id)]),
+            "care.check.line": self.journey.check_line_ids,
         }
 
     # by the network

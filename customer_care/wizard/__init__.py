@@ -1,0 +1,2 @@
+from . import care_check_waiver
+from . import care_standard_feedback
