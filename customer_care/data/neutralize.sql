@@ -2,3 +2,4 @@
 UPDATE care_followup SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;
 UPDATE care_notice SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;
 UPDATE care_retry SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;
+UPDATE care_promise SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;

@@ -3,6 +3,7 @@ from . import care_due_mixin
 from . import care_rule_mixin
 from . import care_owned_mixin
 from . import care_worktime
+from . import care_story
 from . import care_customer_mixin
 from . import care_tier
 from . import care_profile
@@ -20,6 +21,10 @@ from . import care_category
 from . import care_case
 from . import care_notice
 from . import care_retry
+from . import care_promise
+from . import care_need
+from . import care_service
+from . import care_guide
 from . import res_company
 from . import res_config_settings
 from . import res_partner

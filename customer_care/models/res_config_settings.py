@@ -8,3 +8,6 @@ class ResConfigSettings(models.TransientModel):
     care_default_owner_id = fields.Many2one(
         related="company_id.care_default_owner_id", readonly=False
     )
+    care_promise_grace_days = fields.Integer(
+        related="company_id.care_promise_grace_days", readonly=False
+    )

@@ -57,3 +57,4 @@ class ResUsers(models.Model):
             lambda row: row._record()._present(row.user_id, row._record().team_id, leaving)
         ).items():
             rows.write({"user_id": user.id})
+        env["care.promise"]._hand_over(leaving)
