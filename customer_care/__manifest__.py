@@ -39,6 +39,7 @@
         "demo/res_partner_demo.xml",
         "demo/product_demo.xml",
         "demo/sale_order_demo.xml",
+        "demo/care_service_demo.xml",
         "demo/care_demo.xml",
     ],
     "post_init_hook": "post_init_hook",

@@ -122,11 +122,14 @@ class CarePromise(models.Model):
 
     @api.depends("result", "break_at")
     def _compute_status(self):
-        now = self.env.cr.now()
         for promise in self:
-            # without waiting for the cron
-            gone = promise.break_at and promise.break_at <= now
-            promise.status = promise.result or ("broken" if gone else "open")
+            promise.status = promise._status_now()
+
+    def _status_now(self):
+        """What is true at this moment, without waiting for the cron."""
+        self.ensure_one()
+        gone = self.break_at and self.break_at <= self.env.cr.now()
+        return self.result or ("broken" if gone else "open")
 
     def _search_status(self, operator, value):
         if operator != "in":
@@ -409,7 +412,7 @@ class CarePromise(models.Model):
         rows = self.filtered(lambda promise: not promise.done_at)
         now = self.env.cr.now()
         for promise in rows:
-            result = promise.status
+            result = promise._status_now()
             if result == "open":
                 result = "kept" if now <= promise.due_at else "late"
             # one that broke without being noticed yet is told to the leader all the same
@@ -432,7 +435,7 @@ class CarePromise(models.Model):
     # ------------------------------------------------------------
 
     def _run_due(self):
-        broken = self.filtered(lambda promise: promise.status == "broken")
+        broken = self.filtered(lambda promise: promise._status_now() == "broken")
         vals_list = []
         for promise in self - broken:
             user = promise._present(promise.user_id)

@@ -7,3 +7,4 @@ from . import test_portal
 from . import test_rules
 from . import test_security
 from . import test_worktime
+from . import test_promise

@@ -43,6 +43,10 @@ RIGHTS = {
     "care.policy": {"agent": "r", "manager": "rwcu"},
     "care.outcome": {"agent": "r", "manager": "rwcu"},
     "care.category": {"agent": "r", "manager": "rwcu"},
+    "care.promise": {"agent": "rwcu"},
+    "care.need": {"agent": "rwc", "manager": "rwcu"},
+    "care.service": {"agent": "r", "manager": "rwcu"},
+    "care.guide": {"agent": "rw"},
 }
 OPERATIONS = {"r": "read", "w": "write", "c": "create", "u": "unlink"}
 #: A role has what the role before it has.
@@ -214,6 +218,35 @@ class Attack(CareCase, HttpCase):
             "care.outcome": self.env.ref("customer_care.outcome_problem"),
             "care.category": self.env["care.category"].create(
                 {"name": "Ours", "company_id": self.company.id}
+            ),
+            **self._promised(),
+        }
+
+    def _promised(self):
+        """A promise, a need and a service's guide, of the customer of the journey."""
+        about = {
+            "name": "Secret words",
+            "partner_id": self.customer.id,
+            "company_id": self.company.id,
+            "journey_id": self.journey.id,
+        }
+        service = self.env["care.service"].create(
+            {"name": "Secret service", "company_id": self.company.id}
+        )
+        return {
+            "care.promise": self.env["care.promise"].create({**about, "user_id": self.rep.id}),
+            "care.need": self.env["care.need"].create({**about, "user_id": self.rep.id}),
+            "care.service": service,
+            "care.guide": self.env["care.guide"].create(
+                {
+                    "service_id": service.id,
+                    "partner_id": self.customer.id,
+                    "commercial_partner_id": self.customer.id,
+                    "company_id": self.company.id,
+                    "journey_id": self.journey.id,
+                    "sent_at": fields.Datetime.now(),
+                    "access_token": "Secret token",
+                }
             ),
         }
 
