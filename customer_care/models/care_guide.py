@@ -281,7 +281,8 @@ class CareNotice(models.Model):
         told.journey_id.message_post_with_source(
             template,
             message_type="auto_comment",
-            subtype_xmlid="mail.mt_comment",
+            # a note: it goes to the customer alone, not to whoever follows the journey
+            subtype_xmlid="mail.mt_note",
             email_layout_xmlid="mail.mail_notification_light",
         )
         sent.write({"sent_at": self.env.cr.now()})

@@ -436,31 +436,25 @@ class CarePromise(models.Model):
 
     def _run_due(self):
         broken = self.filtered(lambda promise: promise._status_now() == "broken")
+        remind = self.env.ref("customer_care.mail_activity_type_promise")
+        tell = self.env.ref("customer_care.mail_activity_type_promise_broken")
         vals_list = []
         for promise in self - broken:
             user = promise._present(promise.user_id)
             if user != promise.user_id:
                 promise.user_id = user
-            vals_list.append(
-                promise._prepare_activity(
-                    user, "customer_care.mail_activity_type_promise", promise.date_due
-                )
-            )
+            vals_list.append(promise._prepare_activity(user, remind, promise.date_due))
             promise.next_at = promise.break_at
         for promise in broken:
             leader = promise._present(promise.team_id.leader_id or promise.user_id)
             today = fields.Date.context_today(promise.with_context(tz=leader.tz))
-            vals_list.append(
-                promise._prepare_activity(
-                    leader, "customer_care.mail_activity_type_promise_broken", today
-                )
-            )
+            vals_list.append(promise._prepare_activity(leader, tell, today))
         broken.write({"result": "broken", "state": "done", "next_at": False, "error": False})
         self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(vals_list)
 
     def _prepare_activity(self, user, activity_type, day):
         """The values of an activity, in the language of who will read it."""
-        activity_type = self.env.ref(activity_type).with_context(lang=user.lang)
+        activity_type = activity_type.with_context(lang=user.lang)
         return {
             "res_model_id": self.env["ir.model"]._get_id(self._name),
             "res_id": self.id,

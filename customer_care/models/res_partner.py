@@ -185,6 +185,25 @@ class ResPartner(models.Model):
         action["context"] = {"default_partner_id": self.id}
         return action
 
+    def action_care_profile(self):
+        """The customer's profile in a dialog: not everybody who serves them may change contacts."""
+        self.ensure_one()
+        self.check_access("read")
+        customer = self.commercial_partner_id
+        profile = self.env["care.profile"]._for(customer, self.env.company).get(customer)
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Customer Profile"),
+            "res_model": "care.profile",
+            "res_id": profile.id if profile else False,
+            "views": [(self.env.ref("customer_care.care_profile_view_form").id, "form")],
+            "target": "new",
+            "context": {
+                "default_partner_id": customer.id,
+                "default_company_id": self.env.company.id,
+            },
+        }
+
     def action_care_open_journeys(self):
         return self._care_open("care_journey_action")
 

@@ -8,3 +8,5 @@ from . import test_rules
 from . import test_security
 from . import test_worktime
 from . import test_promise
+from . import test_guide
+from . import test_story
