@@ -25,6 +25,7 @@ from . import care_promise
 from . import care_need
 from . import care_service
 from . import care_guide
+from . import care_followup_call
 from . import res_company
 from . import res_config_settings
 from . import res_partner

@@ -23,7 +23,12 @@ class CareGuide(models.Model):
     )
     # a plain column: the database has to see that it was sent already
     commercial_partner_id = fields.Many2one(
-        "res.partner", "Customer Company", required=True, readonly=True, ondelete="cascade", index=True
+        "res.partner",
+        "Customer Company",
+        required=True,
+        readonly=True,
+        ondelete="cascade",
+        index=True,
     )
     company_id = fields.Many2one(
         "res.company", required=True, readonly=True, ondelete="cascade", index=True
@@ -159,8 +164,9 @@ class CareGuide(models.Model):
         if user._is_internal():
             return guide if guide.sudo(False).has_access("read") else guide.browse()
         return guide.filtered(
-            lambda guide: not user._is_public()
-            and guide.commercial_partner_id == user.commercial_partner_id
+            lambda guide: (
+                not user._is_public() and guide.commercial_partner_id == user.commercial_partner_id
+            )
         )
 
     @api.model
@@ -199,60 +205,6 @@ class CareJourney(models.Model):
         return super()._care_notify(event)
 
 
-class CareFollowup(models.Model):
-    _inherit = "care.followup"
-
-    guide_ids = fields.One2many(
-        "care.guide",
-        compute="_compute_guide_ids",
-        inverse="_inverse_guide_ids",
-        string="Guides to Ask About",
-        help="Guides this customer was sent and has not been asked about; or was asked in this "
-        "follow-up.",
-    )
-
-    def _compute_guide_ids(self):
-        guides = self.env["care.guide"]
-        if guides.has_access("read"):
-            guides = guides.search(
-                [
-                    ("commercial_partner_id", "in", self.partner_id.commercial_partner_id.ids),
-                    ("sent_at", "!=", False),
-                    "|",
-                    ("clear", "=", False),
-                    ("followup_id", "in", self.ids),
-                ]
-            )
-        for followup in self:
-            alive = followup.state in ("planned", "open")
-            followup.guide_ids = guides.filtered(
-                lambda guide, f=followup, alive=alive: guide.followup_id == f
-                or (
-                    alive
-                    and not guide.clear
-                    and guide.company_id == f.company_id
-                    and guide.commercial_partner_id == f.partner_id.commercial_partner_id
-                )
-            )
-
-    def _inverse_guide_ids(self):
-        """The lines themselves are written with the person's own rights; here it is kept in
-        which follow-up they were asked about."""
-        for followup in self:
-            # sudo: the engine's field, on guides of the follow-up's own customer
-            followup.guide_ids.sudo().filtered(
-                lambda guide, f=followup: guide.clear
-                and not guide.followup_id
-                and guide.company_id == f.company_id
-                and guide.commercial_partner_id == f.partner_id.commercial_partner_id
-            ).followup_id = followup
-
-    @api.model
-    def _check_engine_fields(self, vals):
-        # the guides' own fields are guarded there
-        return super()._check_engine_fields({k: vals[k] for k in vals if k != "guide_ids"})
-
-
 class CareNotice(models.Model):
     _inherit = "care.notice"
 
@@ -265,13 +217,17 @@ class CareNotice(models.Model):
         )
         profiles = self.env["care.profile"]._for(self.journey_id.partner_id, self.company_id[:1])
         refused = self.filtered(
-            lambda row: (profile := profiles.get(row.journey_id.commercial_partner_id))
-            and profile.no_followup
+            lambda row: (
+                (profile := profiles.get(row.journey_id.commercial_partner_id))
+                and profile.no_followup
+            )
         )
         refused._cancel_due({"error": self.env._("The customer asked not to be contacted.")})
         ended = (self - refused).filtered(
-            lambda row: row.journey_id.stage_category == "cancelled"
-            or row.journey_id not in guides.journey_id
+            lambda row: (
+                row.journey_id.stage_category == "cancelled"
+                or row.journey_id not in guides.journey_id
+            )
         )
         ended._cancel_due({"error": self.env._("The order was cancelled.")})
         told = (self - refused - ended).filtered("journey_id.partner_id.email")

@@ -4,6 +4,7 @@ import pytz
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import format_date
 
 from .care_due_mixin import ENGINE
 from .care_guard import check_targets, take_from_person
@@ -116,9 +117,7 @@ class CarePromise(models.Model):
     @api.depends("name", "partner_id")
     def _compute_display_name(self):
         for promise in self:
-            promise.display_name = " · ".join(
-                filter(None, (promise.partner_id.name, promise.name))
-            )
+            promise.display_name = " · ".join(filter(None, (promise.partner_id.name, promise.name)))
 
     @api.depends("result", "break_at")
     def _compute_status(self):
@@ -147,7 +146,7 @@ class CarePromise(models.Model):
     def _compute_due_group(self):
         now, today = self.env.cr.now(), fields.Date.context_today(self)
         for promise in self:
-            if promise.done_at or promise.status == "broken":
+            if promise.done_at:
                 promise.due_group = "over"
             elif promise.due_at and promise.due_at < now:
                 promise.due_group = "overdue"
@@ -251,11 +250,7 @@ class CarePromise(models.Model):
         if any(promise.done_at or promise.result for promise in self) and set(vals) - {"note"}:
             raise UserError(self.env._("This promise is over: what was promised stays as it is."))
         leader = self.env.user.has_group("customer_care.group_leader")
-        if (
-            moving
-            and not leader
-            and any(promise.due_at < self.env.cr.now() for promise in self)
-        ):
+        if moving and not leader and any(promise.due_at < self.env.cr.now() for promise in self):
             raise UserError(
                 self.env._(
                     "The time of this promise has passed: it will be kept late or broken. "
@@ -317,9 +312,7 @@ class CarePromise(models.Model):
         if self.done_at or self.status != "open":
             raise UserError(self.env._("This promise is over already."))
         if not (self.note or "").strip():
-            raise UserError(
-                self.env._("Write down why it cannot be kept: the customer will ask.")
-            )
+            raise UserError(self.env._("Write down why it cannot be kept: the customer will ask."))
         # sudo: the engine's fields; rights checked above. The team leader is told by the cron
         self.sudo().write({"result": "broken", "next_at": self.env.cr.now()})
         self._trigger_due()
@@ -352,22 +345,26 @@ class CarePromise(models.Model):
         said = self.env._(
             "%(user)s promised on %(day)s: %(what)s. It was due on %(due)s.",
             user=promise.user_id.name,
-            day=fields.Date.to_string(promise.promised_at),
+            day=format_date(self.env, promise.promised_at),
             what=promise.name,
-            due=fields.Date.to_string(promise.date_due),
+            due=format_date(self.env, promise.date_due),
         )
-        case = self.env["care.case"].sudo().create(
-            {
-                "name": self.env._("Promise broken: %s", promise.name),
-                "description": "\n".join(filter(None, (said, promise.note))),
-                "kind": "complaint",
-                "channel": "promise",
-                "company_id": promise.company_id.id,
-                "partner_id": promise.partner_id.id,
-                "journey_id": journey.id,
-                "order_id": (promise.order_id or journey.order_id).id,
-                "promise_id": promise.id,
-            }
+        case = (
+            self.env["care.case"]
+            .sudo()
+            .create(
+                {
+                    "name": self.env._("Promise broken: %s", promise.name),
+                    "description": "\n".join(filter(None, (said, promise.note))),
+                    "kind": "complaint",
+                    "channel": "promise",
+                    "company_id": promise.company_id.id,
+                    "partner_id": promise.partner_id.id,
+                    "journey_id": journey.id,
+                    "order_id": (promise.order_id or journey.order_id).id,
+                    "promise_id": promise.id,
+                }
+            )
         )
         return case.sudo(False)
 
@@ -475,24 +472,26 @@ class CarePromise(models.Model):
     def _hand_over(self, leaving):
         """What these users promised and have not done is answered for by who stands in."""
         rows = self.search([("user_id", "in", leaving.ids), ("done_at", "=", False)])
-        for user, mine in rows.grouped(
-            lambda row: row._present(row.user_id, leaving)
-        ).items():
+        for user, mine in rows.grouped(lambda row: row._present(row.user_id, leaving)).items():
             mine.write({"user_id": user.id})
 
     def _reminders(self):
         """The open activities that remind of these promises, as superuser."""
         # sudo: the promise is this person's; its activity may be another's
-        return self.env["mail.activity"].sudo().search(
-            [
-                ("res_model", "=", self._name),
-                ("res_id", "in", self.ids),
-                (
-                    "activity_type_id",
-                    "=",
-                    self.env.ref("customer_care.mail_activity_type_promise").id,
-                ),
-            ]
+        return (
+            self.env["mail.activity"]
+            .sudo()
+            .search(
+                [
+                    ("res_model", "=", self._name),
+                    ("res_id", "in", self.ids),
+                    (
+                        "activity_type_id",
+                        "=",
+                        self.env.ref("customer_care.mail_activity_type_promise").id,
+                    ),
+                ]
+            )
         )
 
     def _close_reminders(self):
@@ -500,62 +499,16 @@ class CarePromise(models.Model):
         if reminders:
             reminders.with_context(care_from_promise=ENGINE)._action_done()
 
-
-class MailActivity(models.Model):
-    """A reminder that is done says that the promise is kept."""
-
-    _inherit = "mail.activity"
-
-    def _action_done(self, feedback=False, attachment_ids=None):
-        promises = self.env["care.promise"]
-        if self.env.context.get("care_from_promise") is not ENGINE:
-            reminder = self.env.ref("customer_care.mail_activity_type_promise", False)
-            # sudo: the activity's holder may do with it what the widgets offer
-            promises = promises.sudo().browse(
-                self.filtered(
-                    lambda activity: activity.res_model == promises._name
-                    and activity.activity_type_id == reminder
-                ).mapped("res_id")
-            )
-        result = super()._action_done(feedback=feedback, attachment_ids=attachment_ids)
-        if promises:
-            if feedback:
-                promises.write({"note": feedback})
-            promises._finish()
-        return result
-
-
-class CareFollowup(models.Model):
-    """What is promised while the customer is on the phone, in the dialog that ends the call."""
-
-    _inherit = "care.followup"
-
-    promise_name = fields.Char(
-        "We Promise", compute="_compute_promise_name", inverse="_inverse_promise_name"
-    )
-    promise_date = fields.Date(
-        "By", compute="_compute_promise_name", inverse="_inverse_promise_name"
-    )
-
-    def _compute_promise_name(self):
-        self.promise_name = False
-        self.promise_date = False
-
-    def _inverse_promise_name(self):
-        promises = [
-            {
-                **followup._care_about(),
-                "name": followup.promise_name,
-                "date_due": followup.promise_date or fields.Date.context_today(self),
-            }
-            for followup in self
-            if followup.promise_name
-        ]
-        if promises:
-            self.env["care.promise"].create(promises)
-            self.invalidate_recordset(["promise_name", "promise_date"], flush=False)
-
     @api.model
-    def _check_engine_fields(self, vals):
-        theirs = ("promise_name", "promise_date")
-        return super()._check_engine_fields({k: vals[k] for k in vals if k not in theirs})
+    def _from_activities(self, activities):
+        """The promises of which these activities remind, as superuser."""
+        if self.env.context.get("care_from_promise") is ENGINE:
+            return self.sudo()
+        ours = activities.filtered(lambda activity: activity.res_model == self._name)
+        if not ours:
+            return self.sudo()
+        reminder = self.env.ref("customer_care.mail_activity_type_promise", False)
+        # sudo: the activity's holder may do with it what the widgets offer
+        return self.sudo().browse(
+            ours.filtered(lambda activity: activity.activity_type_id == reminder).mapped("res_id")
+        )

@@ -71,9 +71,7 @@ class CareService(models.Model):
             )
         }
         for service in self:
-            yes, no, unasked = (
-                counts.get((service, answer), 0) for answer in ("yes", "no", False)
-            )
+            yes, no, unasked = (counts.get((service, answer), 0) for answer in ("yes", "no", False))
             service.guide_count = yes + no + unasked
             service.clear_count = yes
             service.unclear_count = no

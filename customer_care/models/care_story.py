@@ -1,6 +1,7 @@
 from textwrap import shorten
 
 from odoo import api, fields, models
+from odoo.tools import format_date
 
 #: Entries of a story on a record, and in the dialog that tells all of it.
 STORY_SHORT = 20
@@ -107,24 +108,23 @@ class CareStoryMixin(models.AbstractModel):
             and ``kind`` for its entries, and ``tell``: record -> dict ``title``, ``text``, ``tag``
             and ``tone`` (a colour of Bootstrap) of one entry
         """
-        _ = self.env._
         return {
             "sale.order": {
                 "date": "date_order",
                 "fields": ["name", "state", "amount_total", "currency_id"],
                 "domain": [("state", "in", ("sent", "sale", "cancel"))],
                 "icon": "fa-shopping-cart",
-                "kind": _("Order"),
+                "kind": self.env._("Order"),
                 "tell": self._tell_order,
             },
             "care.journey": {
                 "date": "stage_since",
                 "fields": ["name", "stage_id", "stage_category", "owner_id"],
                 "icon": "fa-road",
-                "kind": _("Journey"),
+                "kind": self.env._("Journey"),
                 "tell": lambda journey: {
                     "title": journey.name,
-                    "text": _("with %s", journey.owner_id.name),
+                    "text": self.env._("with %s", journey.owner_id.name),
                     "tag": journey.stage_id.name,
                     "tone": "info" if journey.stage_category == "open" else "secondary",
                 },
@@ -133,7 +133,7 @@ class CareStoryMixin(models.AbstractModel):
                 "date": "received_at",
                 "fields": ["number", "name", "stage_id", "stage_category", "resolution"],
                 "icon": "fa-life-ring",
-                "kind": _("Case"),
+                "kind": self.env._("Case"),
                 "tell": lambda case: {
                     "title": case.display_name,
                     "text": case.resolution,
@@ -148,35 +148,33 @@ class CareStoryMixin(models.AbstractModel):
                 "fields": ["name", "outcome_id", "feedback"],
                 "domain": [("state", "=", "done")],
                 "icon": "fa-phone",
-                "kind": _("Follow-up"),
+                "kind": self.env._("Follow-up"),
                 "tell": lambda followup: {
                     "title": followup.name,
                     "text": followup.feedback,
                     "tag": followup.outcome_id.name,
-                    "tone": "danger"
-                    if followup.outcome_id.consequence == "case"
-                    else "success",
+                    "tone": "danger" if followup.outcome_id.consequence == "case" else "success",
                 },
             },
             "care.promise": {
                 "date": "promised_at",
                 "fields": ["name", "result", "break_at", "date_due", "user_id", "note"],
                 "icon": "fa-handshake-o",
-                "kind": _("Promise"),
+                "kind": self.env._("Promise"),
                 "tell": self._tell_promise,
             },
             "care.need": {
                 "date": "heard_at",
                 "fields": ["name", "advice", "elsewhere", "state", "budget", "currency_id"],
                 "icon": "fa-lightbulb-o",
-                "kind": _("Need"),
+                "kind": self.env._("Need"),
                 "tell": self._tell_need,
             },
             "care.guide": {
                 "date": "sent_at",
                 "fields": ["service_id", "clear", "unclear"],
                 "icon": "fa-book",
-                "kind": _("Service guide"),
+                "kind": self.env._("Service guide"),
                 "tell": lambda guide: {
                     "title": guide.service_id.name,
                     "text": guide.unclear,
@@ -201,7 +199,7 @@ class CareStoryMixin(models.AbstractModel):
         by = self.env._(
             "%(person)s, by %(day)s",
             person=promise.user_id.name,
-            day=fields.Date.to_string(promise.date_due),
+            day=format_date(self.env, promise.date_due),
         )
         return {
             "title": promise.name,

@@ -85,9 +85,7 @@ class TestGuide(GuideCase):
 
     def test_the_mail_is_in_the_customers_language(self):
         self.env["res.lang"]._activate_lang("fr_FR")
-        self.service.with_context(lang="fr_FR").write(
-            {"name": "Pose", "included": "Raccordement"}
-        )
+        self.service.with_context(lang="fr_FR").write({"name": "Pose", "included": "Raccordement"})
         self.customer.lang = "fr_FR"
         self._sent()
         mail = self._mails()

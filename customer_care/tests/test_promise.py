@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import psycopg2
 
-from odoo import Command, fields
+from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
@@ -68,9 +68,7 @@ class TestPromise(CareCase):
             (promise.break_at, "broken"),
         ):
             with self.subTest(moment), self._at(moment):
-                one = promise.sudo().copy(
-                    {"due_at": promise.due_at, "break_at": promise.break_at}
-                )
+                one = promise.sudo().copy({"due_at": promise.due_at, "break_at": promise.break_at})
                 one.write({"due_at": promise.due_at, "break_at": promise.break_at})
                 one.invalidate_recordset()
                 self.assertEqual(one.status, "broken" if status == "broken" else "open")
@@ -114,15 +112,11 @@ class TestPromise(CareCase):
                 self.env.flush_all()
                 self.env.invalidate_all()
                 for one in promises:
-                    expected = definition.get(
-                        one, "broken" if one.break_at <= moment else "open"
-                    )
+                    expected = definition.get(one, "broken" if one.break_at <= moment else "open")
                     self.assertEqual(one.status, expected)
                 for status in ("open", "kept", "late", "broken"):
                     self.assertEqual(
-                        promises.search(
-                            [("id", "in", promises.ids), ("status", "=", status)]
-                        ),
+                        promises.search([("id", "in", promises.ids), ("status", "=", status)]),
                         promises.filtered(lambda one, s=status: one.status == s).sorted(
                             lambda one: (one.due_at, one.id)
                         ),
@@ -312,9 +306,7 @@ class TestPromise(CareCase):
             with self.subTest(record):
                 action = record.with_user(user).action_care_promise()
                 promises = self.env["care.promise"].with_user(user)
-                form = Form(
-                    promises.with_context(**action["context"]), view=action["views"][0][0]
-                )
+                form = Form(promises.with_context(**action["context"]), view=action["views"][0][0])
                 form.name = "Call back"
                 form.date_due = MONDAY.date()
                 promise = form.save()

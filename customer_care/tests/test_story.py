@@ -80,8 +80,10 @@ class TestNeed(StoryCase):
                 need.write({name: value})
         with self.assertRaises(AccessError):
             self._need(user_id=self.agent.id)
-        forged = self.env["care.need"].with_user(self.rep).with_context(
-            default_user_id=self.agent.id, default_heard_at="2020-01-01 00:00:00"
+        forged = (
+            self.env["care.need"]
+            .with_user(self.rep)
+            .with_context(default_user_id=self.agent.id, default_heard_at="2020-01-01 00:00:00")
         )
         need = forged.create({"name": "x", "partner_id": self.customer.id})
         self.assertEqual(need.user_id, self.rep)
