@@ -4,3 +4,4 @@ UPDATE care_notice SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT 
 UPDATE care_retry SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;
 UPDATE care_handoff SET state = 'cancelled', answer = 'withdrawn', next_at = NULL
     WHERE next_at IS NOT NULL;
+UPDATE care_promise SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;

@@ -514,12 +514,16 @@ class CareDemo(models.AbstractModel):
         day = pytz.utc.localize(moment).astimezone(self._zone()).date()
         cr.execute(
             "UPDATE mail_message SET date = %s WHERE id > %s AND model IN %s",
-            (moment, last_message, ("care.case", "care.journey", "sale.order")),
+            (
+                moment,
+                last_message,
+                ("care.case", "care.journey", "care.promise", "sale.order"),
+            ),
         )
         cr.execute(
             "UPDATE mail_activity SET date_deadline = LEAST(date_deadline, %s)"
             " WHERE id > %s AND res_model IN %s",
-            (day, last_activity, ("care.case", "care.journey")),
+            (day, last_activity, ("care.case", "care.journey", "care.promise")),
         )
         self.env["mail.message"].invalidate_model(["date"])
         self.env["mail.activity"].invalidate_model(["date_deadline"])
@@ -551,7 +555,11 @@ class CareDemo(models.AbstractModel):
         notifications.search(
             [
                 ("mail_message_id", ">", last_message),
-                ("mail_message_id.model", "in", ("care.case", "care.journey", "sale.order")),
+                (
+                    "mail_message_id.model",
+                    "in",
+                    ("care.case", "care.journey", "care.promise", "sale.order"),
+                ),
                 ("notification_type", "=", "inbox"),
             ]
         ).is_read = True

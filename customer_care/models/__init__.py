@@ -4,6 +4,7 @@ from . import care_filter_mixin
 from . import care_rule_mixin
 from . import care_owned_mixin
 from . import care_worktime
+from . import care_story
 from . import care_customer_mixin
 from . import care_tier
 from . import care_profile
@@ -30,6 +31,11 @@ from . import care_tenure
 from . import care_handoff
 from . import care_notice
 from . import care_retry
+from . import care_promise
+from . import care_need
+from . import care_service
+from . import care_guide
+from . import care_followup_call
 from . import res_company
 from . import res_config_settings
 from . import res_partner

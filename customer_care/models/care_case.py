@@ -28,7 +28,7 @@ class CareCase(models.Model):
     _care_engine_fields = (
         CareOwnedMixin._care_engine_fields
         | {"number", "resolved_at", "closed_at", "followup_id", "access_token"}
-        | {"customer_answer", "customer_answer_at"}
+        | {"customer_answer", "customer_answer_at", "promise_id"}
     )
 
     number = fields.Char(readonly=True, copy=False, index="trigram")
@@ -58,6 +58,7 @@ class CareCase(models.Model):
             ("form", "Public form"),
             ("followup", "Follow-up"),
             ("survey", "Survey"),
+            ("promise", "Broken promise"),
             ("import", "Import"),
         ],
         "Reported By",
@@ -106,6 +107,14 @@ class CareCase(models.Model):
     limit_at = fields.Datetime(groups=STAFF)
     limit_state = fields.Selection(groups=STAFF)
     handoff_state = fields.Char(groups=STAFF)
+    promise_id = fields.Many2one(
+        "care.promise",
+        "Broken Promise",
+        readonly=True,
+        copy=False,
+        ondelete="set null",
+        groups=STAFF,
+    )
     received_at = fields.Datetime(
         required=True,
         default=fields.Datetime.now,
@@ -148,6 +157,10 @@ class CareCase(models.Model):
     _followup_uniq = models.UniqueIndex(
         "(followup_id) WHERE followup_id IS NOT NULL",
         "This follow-up has opened its case already.",
+    )
+    _promise_uniq = models.UniqueIndex(
+        "(promise_id) WHERE promise_id IS NOT NULL",
+        "This promise has its case already.",
     )
     _register_idx = models.Index("(severity DESC, received_at DESC, id DESC)")
     _open_idx = models.Index(

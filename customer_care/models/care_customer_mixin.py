@@ -6,6 +6,7 @@ class CareCustomerMixin(models.AbstractModel):
 
     _name = "care.customer.mixin"
     _description = "Record of a customer"
+    _inherit = ["care.story.mixin"]
 
     tier_id = fields.Many2one(
         "care.tier",

@@ -15,6 +15,7 @@ class CareNotice(models.Model):
             ("case_received", "Acknowledgement"),
             ("case_resolved", "Is it solved?"),
             ("case_reopened", "Reopened: tell the owner"),
+            ("service_guide", "Service guide"),
         ],
         required=True,
         readonly=True,
@@ -37,6 +38,7 @@ class CareNotice(models.Model):
     _notice_templates = {
         "case_received": "customer_care.mail_template_case_received",
         "case_resolved": "customer_care.mail_template_case_resolved",
+        "service_guide": "customer_care.mail_template_service_guide",
     }
 
     @api.depends("kind", "case_id", "journey_id")

@@ -28,6 +28,16 @@ class CareProfile(models.Model):
     no_followup = fields.Boolean(
         "No Follow-ups", help="This customer asked not to be contacted after a sale."
     )
+    preferred_channel = fields.Selection(
+        [("phone", "Phone"), ("email", "Email"), ("message", "Message"), ("visit", "Visit")],
+        help="How this customer wants to be contacted.",
+    )
+    contact_from = fields.Float("Contact From", help="The hour from which they may be called.")
+    contact_to = fields.Float("Contact Until", help="The hour until which they may be called.")
+    contact_days = fields.Selection(
+        [("any", "Any day"), ("weekdays", "Monday to Friday"), ("weekend", "Weekend")],
+        help="The days on which they want to be contacted.",
+    )
     note = fields.Text("Good to Know", help="What everyone who serves them should know.")
 
     _partner_company_uniq = models.Constraint(

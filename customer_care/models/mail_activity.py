@@ -34,9 +34,14 @@ class MailActivity(models.Model):
 
     def _action_done(self, feedback=False, attachment_ids=None):
         followups = self.env["care.followup"]._from_activities(self)
+        promises = self.env["care.promise"]._from_activities(self)
         result = super()._action_done(feedback=feedback, attachment_ids=attachment_ids)
         if followups:
             followups._finish()
             if feedback:
                 followups.write({"feedback": feedback})
+        if promises:
+            if feedback:
+                promises.write({"note": feedback})
+            promises._finish()
         return result

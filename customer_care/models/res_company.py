@@ -22,6 +22,11 @@ class ResCompany(models.Model):
         help="Answers for what has nobody else: absent owners without a substitute or a "
         "team leader.",
     )
+    care_promise_grace_days = fields.Integer(
+        "Grace for Promises",
+        default=3,
+        help="Working days after which a promise that is still not done counts as broken.",
+    )
 
     care_handoff_hours = fields.Float(
         "Time to Accept",

@@ -9,3 +9,6 @@ class ResConfigSettings(models.TransientModel):
         related="company_id.care_default_owner_id", readonly=False
     )
     care_handoff_hours = fields.Float(related="company_id.care_handoff_hours", readonly=False)
+    care_promise_grace_days = fields.Integer(
+        related="company_id.care_promise_grace_days", readonly=False
+    )

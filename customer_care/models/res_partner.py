@@ -1,44 +1,127 @@
 from odoo import api, fields, models
 
+AGENT = "customer_care.group_agent"
+#: What the partner's form shows and edits of the customer's profile, as ``care_…``.
+PROFILE = (
+    "tier_id",
+    "no_followup",
+    "no_survey",
+    "note",
+    "preferred_channel",
+    "contact_from",
+    "contact_to",
+    "contact_days",
+)
+#: The numbers on the partner's buttons, and what they count.
+COUNTED = {
+    "care_journey_count": "care.journey",
+    "care_promise_count": "care.promise",
+    "care_followup_count": "care.followup",
+}
+
 
 class ResPartner(models.Model):
-    _inherit = "res.partner"
+    _name = "res.partner"
+    _inherit = ["res.partner", "care.story.mixin"]
 
-    # No column: the tier stands in `care.profile`, per company.
+    # No columns: all of it stands in `care.profile`, for the present company.
     care_tier_id = fields.Many2one(
         "care.tier",
         "Tier",
-        compute="_compute_care_tier_id",
-        inverse="_inverse_care_tier_id",
+        compute="_compute_care_profile",
+        inverse="_inverse_care_profile",
         search="_search_care_tier_id",
-        groups="customer_care.group_agent",
+        groups=AGENT,
     )
-    care_case_count = fields.Integer(
-        compute="_compute_care_case_count", groups="customer_care.group_agent"
+    care_is_key = fields.Boolean("Key Customer", compute="_compute_care_profile", groups=AGENT)
+    care_no_followup = fields.Boolean(
+        "No Follow-ups",
+        compute="_compute_care_profile",
+        inverse="_inverse_care_profile",
+        groups=AGENT,
+        help="This customer asked not to be contacted after a sale.",
     )
+    care_no_survey = fields.Boolean(
+        "No Surveys",
+        compute="_compute_care_profile",
+        inverse="_inverse_care_profile",
+        groups=AGENT,
+        help="This customer asked not to be sent surveys.",
+    )
+    care_note = fields.Text(
+        "Good to Know",
+        compute="_compute_care_profile",
+        inverse="_inverse_care_profile",
+        groups=AGENT,
+        help="What everyone who serves them should know.",
+    )
+    care_preferred_channel = fields.Selection(
+        lambda self: self.env["care.profile"]._fields["preferred_channel"].selection,
+        "Preferred Channel",
+        compute="_compute_care_profile",
+        inverse="_inverse_care_profile",
+        groups=AGENT,
+    )
+    care_contact_from = fields.Float(
+        "Contact From",
+        compute="_compute_care_profile",
+        inverse="_inverse_care_profile",
+        groups=AGENT,
+    )
+    care_contact_to = fields.Float(
+        "Contact Until",
+        compute="_compute_care_profile",
+        inverse="_inverse_care_profile",
+        groups=AGENT,
+    )
+    care_contact_days = fields.Selection(
+        lambda self: self.env["care.profile"]._fields["contact_days"].selection,
+        "Contact Days",
+        compute="_compute_care_profile",
+        inverse="_inverse_care_profile",
+        groups=AGENT,
+    )
+    care_case_count = fields.Integer(compute="_compute_care_case_count", groups=AGENT)
+    care_journey_count = fields.Integer(compute="_compute_care_counts", groups=AGENT)
+    care_promise_count = fields.Integer(compute="_compute_care_counts", groups=AGENT)
+    care_followup_count = fields.Integer(compute="_compute_care_counts", groups=AGENT)
 
     @api.depends_context("company")
-    def _compute_care_tier_id(self):
+    def _compute_care_profile(self):
         profiles = self.env["care.profile"]._for(self, self.env.company)
         for partner in self:
-            profile = profiles.get(partner.commercial_partner_id)
-            partner.care_tier_id = profile.tier_id if profile else False
+            profile = profiles.get(partner.commercial_partner_id, self.env["care.profile"])
+            for name in PROFILE:
+                partner[f"care_{name}"] = profile[name]
+            partner.care_is_key = profile.tier_id.is_key
 
-    def _inverse_care_tier_id(self):
+    def _inverse_care_profile(self):
+        """Write what was changed to the customer's profile; made when there is something to
+        keep."""
         Profile = self.env["care.profile"]
         profiles = Profile._for(self, self.env.company)
         missing = {}
         for partner in self:
             customer = partner.commercial_partner_id
-            if customer in profiles:
-                profiles[customer].tier_id = partner.care_tier_id
-            elif partner.care_tier_id:
-                missing[customer] = {
-                    "partner_id": customer.id,
-                    "company_id": self.env.company.id,
-                    "tier_id": partner.care_tier_id.id,
-                }
-        Profile.create(list(missing.values()))
+            vals = {name: partner[f"care_{name}"] for name in PROFILE}
+            vals["tier_id"] = partner.care_tier_id.id
+            profile = profiles.get(customer)
+            if profile:
+                profile.write(
+                    {
+                        name: value
+                        for name, value in vals.items()
+                        if profile[name] != partner[f"care_{name}"]
+                    }
+                )
+            elif any(vals.values()):
+                missing[customer] = vals
+        Profile.create(
+            [
+                {"partner_id": customer.id, "company_id": self.env.company.id, **vals}
+                for customer, vals in missing.items()
+            ]
+        )
 
     def _search_care_tier_id(self, operator, value):
         if operator != "in":
@@ -76,8 +159,56 @@ class ResPartner(models.Model):
             partner.care_case_count = counts.get(partner, 0)
 
     def action_care_open_cases(self):
+        return self._care_open("care_case_action")
+
+    def _compute_care_counts(self):
+        for field, model in COUNTED.items():
+            groups = self.env[model]._read_group(
+                [("partner_id.commercial_partner_id", "in", self.commercial_partner_id.ids)],
+                ["partner_id"],
+                ["__count"],
+            )
+            for partner in self:
+                partner[field] = sum(
+                    count
+                    for other, count in groups
+                    if partner in (other, other.commercial_partner_id)
+                )
+
+    def _story_partner(self):
+        return self
+
+    def _care_open(self, xmlid):
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id("customer_care.care_case_action")
+        action = self.env["ir.actions.act_window"]._for_xml_id(f"customer_care.{xmlid}")
         action["domain"] = [("partner_id", "child_of", self.id)]
         action["context"] = {"default_partner_id": self.id}
         return action
+
+    def action_care_profile(self):
+        """The customer's profile in a dialog: not everybody who serves them may change contacts."""
+        self.ensure_one()
+        self.check_access("read")
+        customer = self.commercial_partner_id
+        profile = self.env["care.profile"]._for(customer, self.env.company).get(customer)
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Customer Profile"),
+            "res_model": "care.profile",
+            "res_id": profile.id if profile else False,
+            "views": [(self.env.ref("customer_care.care_profile_view_form").id, "form")],
+            "target": "new",
+            "context": {
+                "default_partner_id": customer.id,
+                "default_company_id": self.env.company.id,
+            },
+        }
+
+    def action_care_open_journeys(self):
+        return self._care_open("care_journey_action")
+
+    def action_care_open_promises(self):
+        return self._care_open("care_promise_action_all")
+
+    def action_care_open_followups(self):
+        return self._care_open("care_followup_action_all")

@@ -93,6 +93,7 @@ class ResUsers(models.Model):
         ).items():
             rows.write({"user_id": user.id})
         env["care.handoff"]._without_receiver(leaving)
+        env["care.promise"]._hand_over(leaving)
         env["care.standard"]._hand_over(leaving)
         env["res.users"]._care_tell_leaders(leaving, moved)
 

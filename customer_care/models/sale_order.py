@@ -1,8 +1,9 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class SaleOrder(models.Model):
-    _inherit = "sale.order"
+    _name = "sale.order"
+    _inherit = ["sale.order", "care.story.mixin"]
 
     # One2many only: no column is added to the table.
     care_journey_ids = fields.One2many(
@@ -14,6 +15,18 @@ class SaleOrder(models.Model):
     care_case_count = fields.Integer(
         compute="_compute_care_case_count", groups="customer_care.group_agent"
     )
+
+    care_is_key = fields.Boolean(
+        "Key Customer", compute="_compute_care_is_key", groups="customer_care.group_agent"
+    )
+
+    @api.depends("partner_id", "company_id")
+    def _compute_care_is_key(self):
+        for company, orders in self.grouped("company_id").items():
+            profiles = self.env["care.profile"]._for(orders.partner_id, company)
+            for order in orders:
+                profile = profiles.get(order.partner_id.commercial_partner_id)
+                order.care_is_key = bool(profile and profile.tier_id.is_key)
 
     def _compute_care_case_count(self):
         counts = dict(

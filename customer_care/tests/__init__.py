@@ -10,3 +10,6 @@ from . import test_worktime
 from . import test_owned
 from . import test_check
 from . import test_standard
+from . import test_promise
+from . import test_guide
+from . import test_story

@@ -53,6 +53,10 @@ RIGHTS = {
     "care.check": {"agent": "r"},
     "care.check.line": {"agent": "r"},
     "care.check.waiver": {"leader": "rwc"},
+    "care.promise": {"agent": "rwcu"},
+    "care.need": {"agent": "rwc", "manager": "rwcu"},
+    "care.service": {"agent": "r", "manager": "rwcu"},
+    "care.guide": {"agent": "rw"},
 }
 OPERATIONS = {"r": "read", "w": "write", "c": "create", "u": "unlink"}
 #: A role has what the role before it has.
@@ -252,6 +256,35 @@ class Attack(CareCase, HttpCase):
             ),
             "care.check": self.env["care.check"].search([("standard_id", "=", self.standard.id)]),
             "care.check.line": self.journey.check_line_ids,
+            **self._promised(),
+        }
+
+    def _promised(self):
+        """A promise, a need and a service's guide, of the customer of the journey."""
+        about = {
+            "name": "Secret words",
+            "partner_id": self.customer.id,
+            "company_id": self.company.id,
+            "journey_id": self.journey.id,
+        }
+        service = self.env["care.service"].create(
+            {"name": "Secret service", "company_id": self.company.id}
+        )
+        return {
+            "care.promise": self.env["care.promise"].create({**about, "user_id": self.rep.id}),
+            "care.need": self.env["care.need"].create({**about, "user_id": self.rep.id}),
+            "care.service": service,
+            "care.guide": self.env["care.guide"].create(
+                {
+                    "service_id": service.id,
+                    "partner_id": self.customer.id,
+                    "commercial_partner_id": self.customer.id,
+                    "company_id": self.company.id,
+                    "journey_id": self.journey.id,
+                    "sent_at": fields.Datetime.now(),
+                    "access_token": "Secret token",
+                }
+            ),
         }
 
     # by the network

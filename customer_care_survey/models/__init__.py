@@ -2,6 +2,7 @@ from . import care_survey_trigger
 from . import care_survey_invitation
 from . import care_survey_score
 from . import care_owned_mixin
+from . import care_story
 from . import care_case
 from . import mail_batch
 from . import res_company
