@@ -517,13 +517,8 @@ class CareOwnedMixin(models.AbstractModel):
             if record.owner_id == receiver:
                 raise UserError(self.env._("%s has it already.", receiver.sudo().name))
         self._check_may_own(receiver)
-        # sudo: groups and absence of a colleague
+        # sudo: whether a colleague is there
         receiver = receiver.sudo()
-        if not receiver.has_group("customer_care.group_agent"):
-            raise UserError(
-                self.env._("%s does not work with Customer Care. Choose a colleague who does.")
-                % receiver.name
-            )
         if receiver.care_is_away:
             substitute = receiver.care_substitute_id
             raise UserError(

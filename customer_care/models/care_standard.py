@@ -524,12 +524,7 @@ class CareStandard(models.Model):
         for standard in standards:
             company = standard.company_id or standard.owner_id.company_id
             owner = standard.owner_id.care_substitute_id
-            if (
-                not owner
-                or owner in leaving
-                or not owned._may_own(owner, company)
-                or not owner.has_group("customer_care.group_agent")
-            ):
+            if not owner or owner in leaving or not owned._may_own(owner, company):
                 owner = company._care_default_owner(leaving)
             by_owner[owner.sudo()] |= standard
         for owner, mine in by_owner.items():

@@ -576,8 +576,7 @@ class TestStandard(StandardCase):
         (self.agent | self.agent2).action_archive()
         self.assertEqual((kept.owner_id, lost.owner_id), (self.leader, self.manager))
         self.assertEqual(self._reminders(kept, "revision").user_id, self.leader)
-        # the company's last resort takes them, even somebody outside Customer Care
-        self.company.care_default_owner_id = self._user("care_outsider", "base.group_user")
+        self.company.care_default_owner_id = self._user("care_last", "customer_care.group_agent")
         (self.leader | self.manager).action_archive()
         self.assertEqual((kept | lost).owner_id, self.company.care_default_owner_id)
 
