@@ -585,7 +585,7 @@ class CareDemo(models.AbstractModel):
             [
                 ("journey_id", "=", self._journey_of(order).id),
                 ("step_id", "=", self._there(step).id),
-                ("state", "in", ("planned", "open")),
+                ("state", "in", ("planned", "held", "open")),
             ],
             limit=1,
         )

@@ -14,6 +14,7 @@ from . import care_policy
 from . import mail_activity_plan
 from . import care_outcome
 from . import care_followup
+from . import care_followup_hold
 from . import mail_activity
 from . import mail_message
 from . import care_category
@@ -25,3 +26,4 @@ from . import res_config_settings
 from . import res_partner
 from . import res_users
 from . import sale_order
+from . import care_checkback

@@ -109,7 +109,7 @@ class CareJourney(models.Model):
             self.env["care.followup"]._read_group(
                 [
                     ("journey_id", "in", self.ids),
-                    ("state", "in", ("planned", "open")),
+                    ("state", "in", ("planned", "held", "open")),
                 ],
                 ["journey_id"],
                 ["date_due:min"],

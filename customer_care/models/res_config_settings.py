@@ -8,3 +8,6 @@ class ResConfigSettings(models.TransientModel):
     care_default_owner_id = fields.Many2one(
         related="company_id.care_default_owner_id", readonly=False
     )
+    care_weekly_limit = fields.Integer(related="company_id.care_weekly_limit", readonly=False)
+    care_merge_days = fields.Integer(related="company_id.care_merge_days", readonly=False)
+    care_checkback_days = fields.Integer(related="company_id.care_checkback_days", readonly=False)
