@@ -2,3 +2,5 @@
 UPDATE care_followup SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;
 UPDATE care_notice SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;
 UPDATE care_retry SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;
+UPDATE care_backfill SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;
+UPDATE care_digest SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;

@@ -15,6 +15,9 @@ from . import mail_activity_plan
 from . import care_outcome
 from . import care_followup
 from . import care_followup_hold
+from . import care_policy_explain
+from . import care_backfill
+from . import care_digest
 from . import mail_activity
 from . import mail_message
 from . import care_category
