@@ -152,7 +152,7 @@ class TestFollowupHold(CareCase):
         self.assertEqual(sorted(rows.mapped("state")), ["held", "open", "open"])
         held = rows.filtered(lambda row: row.state == "held")
         self.assertEqual(held.hold_reason, "weekly_limit")
-        (rows - held).opened_at -= timedelta(days=8)
+        (rows - held).write({"opened_at": fields.Datetime.now() - timedelta(days=8)})
         held.next_at = fields.Datetime.now() - timedelta(minutes=1)
         self._work()
         self.assertEqual(held.state, "open")
@@ -251,7 +251,7 @@ class TestFollowupHold(CareCase):
 
     def test_a_return_ends_a_merged_call_only_with_all_its_products(self):
         self.company.care_merge_days = 7
-        categ = self.product.categ_id
+        categ = self.product.categ_id = self.env["product.category"].create({"name": "Ovens"})
         self._policy(categ_ids=[Command.set(categ.ids)])
         rows = self._due(2).sorted("id")
         self._work()

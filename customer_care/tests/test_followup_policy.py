@@ -217,6 +217,7 @@ class TestFollowupPolicy(CareCase):
     # ------------------------------------------------------------
 
     def test_a_return_ends_only_what_its_lines_had_started(self):
+        self.product.categ_id = self.env["product.category"].create({"name": "Ovens"})
         both = self.filters | self.product.categ_id
         self._policy(((30, "care_owner"),), categ_ids=[Command.set(both.ids)])
         self._policy(((30, "care_owner"),))

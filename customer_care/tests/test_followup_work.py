@@ -25,7 +25,7 @@ class TestFollowupWork(CareCase):
         self._run("care.followup", days=7)
         return journey.followup_ids
 
-    def _outcome(self, followup, name, **vals):
+    def _ends_with(self, followup, name, **vals):
         followup = followup.with_user(followup.user_id)
         followup.write({"outcome_id": self.env.ref(f"customer_care.outcome_{name}").id, **vals})
         return followup.action_done()
@@ -38,8 +38,8 @@ class TestFollowupWork(CareCase):
         followup = self._open_followup()
         day = fields.Date.today() + timedelta(days=30)
         with self.assertRaisesRegex(UserError, "what the customer needs"):
-            self._outcome(followup, "need", need_text="A quieter dishwasher")
-        self._outcome(followup, "need", need_date=day)
+            self._ends_with(followup, "need", need_text="A quieter dishwasher")
+        self._ends_with(followup, "need", need_date=day)
         self.assertEqual((followup.state, followup.need_date), ("done", day))
         planned = followup.journey_id.followup_ids - followup
         self.assertIn("A quieter dishwasher", planned.name)
@@ -53,14 +53,14 @@ class TestFollowupWork(CareCase):
     def test_honest_advice_is_kept(self):
         followup = self._open_followup()
         with self.assertRaisesRegex(UserError, "what you advised"):
-            self._outcome(followup, "elsewhere")
-        self._outcome(followup, "elsewhere", advice="The shop round the corner repairs it.")
+            self._ends_with(followup, "elsewhere")
+        self._ends_with(followup, "elsewhere", advice="The shop round the corner repairs it.")
         self.assertEqual(followup.advice, "The shop round the corner repairs it.")
         self.assertEqual(len(followup.journey_id.followup_ids), 1)
 
     def test_not_needed_ends_it(self):
         followup = self._open_followup()
-        self._outcome(followup, "not_needed")
+        self._ends_with(followup, "not_needed")
         self.assertEqual(followup.state, "done")
         self.assertEqual(len(followup.journey_id.followup_ids), 1)
 
