@@ -87,7 +87,6 @@ def _orders(env, count):
 
 def main(env):
     count = int(os.environ.get("CARE_BENCH_RECORDS", RECORDS))
-    env = env(context={**env.context, "tracking_disable": True})
     env["care.policy"].search([]).active = False
     if not env.company.care_start_date:
         env.company.care_start_date = "2020-01-01"

@@ -26,6 +26,8 @@ class CareFollowup(models.Model):
     _inherit = ["care.due.mixin", "care.customer.mixin"]
     _order = "date_due, id"
     _due_cron = "customer_care.ir_cron_followups"
+    # what a batch asks once (complaints, refunds, limits) is shared by more rows
+    _due_batch = 250
     _due_user_fields = frozenset(
         {"outcome_id", "feedback", "user_id", "date_due", "need_text", "need_date", "advice"}
     )
