@@ -53,9 +53,7 @@ def _plan(env, model, responsible):
                     0,
                     0,
                     {
-                        "activity_type_id": env.ref(
-                            "customer_care.mail_activity_type_followup"
-                        ).id,
+                        "activity_type_id": env.ref("customer_care.mail_activity_type_followup").id,
                         "summary": f"Step {number}",
                         "delay_count": number,
                         "delay_unit": "days",

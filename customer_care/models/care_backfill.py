@@ -164,7 +164,7 @@ class CareBackfill(models.Model):
 
 
 class CarePolicy(models.Model):
-    _inherit = "care.policy"
+    _inherit = "care.policy"  # pylint: disable=consider-merging-classes-inherited
 
     def _future_rows(self, records, when):
         """What the policy plans for events of the past and is still to come.

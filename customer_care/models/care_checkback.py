@@ -6,7 +6,7 @@ from .care_followup import ALIVE
 class CareFollowup(models.Model):
     """What follow-ups hear of the world: events, goods that come back, the customer's silence."""
 
-    _inherit = "care.followup"
+    _inherit = "care.followup"  # pylint: disable=consider-merging-classes-inherited
 
     check_back = fields.Selection(
         [
@@ -32,9 +32,7 @@ class CareFollowup(models.Model):
             self._plan_check_back(records.filtered(lambda case: case._care_covered()))
         elif event in ("case_closed", "case_reopened"):
             self._end_check_back(records)
-        over = records.filtered(
-            lambda case: case.stage_category not in ("open", "waiting")
-        )
+        over = records.filtered(lambda case: case.stage_category not in ("open", "waiting"))
         if over and event == "stage_entered":
             self._release_held(("open_complaint",), over.partner_id)
 
@@ -81,7 +79,7 @@ class CareFollowup(models.Model):
                 row.write({**vals, "cancel_reason": False, "opened_at": False})
                 row._trigger_due()
                 continue
-            _ = case.with_context(lang=user.sudo().lang).env._
+            env = case.with_context(lang=user.sudo().lang).env
             vals_list.append(
                 {
                     **vals,
@@ -90,7 +88,7 @@ class CareFollowup(models.Model):
                     "partner_id": case.partner_id.id,
                     "occurrence_try": 1,
                     "repetition": 1,
-                    "name": _("Is it solved? Ask the customer"),
+                    "name": env._("Is it solved? Ask the customer"),
                     "activity_type_id": self.env.ref(
                         "customer_care.mail_activity_type_followup"
                     ).id,
@@ -192,7 +190,7 @@ class CareFollowup(models.Model):
 
 
 class CareCase(models.Model):
-    _inherit = "care.case"
+    _inherit = "care.case"  # pylint: disable=consider-merging-classes-inherited
 
     def _had_handoffs(self):
         """Whether somebody else than the first owner has had it."""
@@ -208,7 +206,5 @@ class AccountMove(models.Model):
         refunds = self.filtered(lambda move: move.move_type == "out_refund")
         if refunds:
             # sudo: what waits for the refund is the engine's, whoever pays it
-            self.env["care.followup"].sudo()._release_held(
-                ("unpaid_refund",), refunds.partner_id
-            )
+            self.env["care.followup"].sudo()._release_held(("unpaid_refund",), refunds.partner_id)
         return result

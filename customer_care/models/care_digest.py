@@ -51,9 +51,7 @@ class CareDigest(models.Model):
             ["user_id"],
         )
         users = self.env["res.users"].union(*(user for (user,) in groups))
-        users = users.filtered(
-            lambda user: user.active and user.email and not user.care_no_digest
-        )
+        users = users.filtered(lambda user: user.active and user.email and not user.care_no_digest)
         vals_list = []
         for company, mine in users.grouped("company_id").items():
             workdays = company._care_workdays(mine)

@@ -238,36 +238,37 @@ class CareFollowup(models.Model):
     def _explain(self):
         """Why this follow-up is there, as pairs (what, the answer)."""
         self.ensure_one()
-        _ = self.env._
         who = self.user_id.name
         if not self.policy_id:
             if self.origin_id:
-                why = _("A need was heard in “%s”.", self.origin_id.display_name)
+                why = self.env._("A need was heard in “%s”.", self.origin_id.display_name)
             elif self.create_uid.share or self.create_uid._is_superuser():
-                why = _("Customer Care planned it.")
+                why = self.env._("Customer Care planned it.")
             else:
-                why = _("%s planned it by hand.", self.create_uid.name)
-            lines = [(_("Why:"), why)]
+                why = self.env._("%s planned it by hand.", self.create_uid.name)
+            lines = [(self.env._("Why:"), why)]
         else:
             events = dict(self.policy_id._selection_event())
             moment = self.happened_at or self.create_date
             lines = [
-                (_("Policy:"), self.policy_id.name),
+                (self.env._("Policy:"), self.policy_id.name),
                 (
-                    _("Event:"),
-                    _(
+                    self.env._("Event:"),
+                    self.env._(
                         "%(event)s, %(record)s, %(moment)s",
                         event=events.get(self.event or self.policy_id.event, self.event),
                         record=self._record().display_name,
                         moment=format_datetime(self.env, moment, dt_format="short"),
                     ),
                 ),
-                (_("Step:"), self.step_id.summary or self.name),
+                (self.env._("Step:"), self.step_id.summary or self.name),
             ]
             if self.sale_line_id:
-                lines.append((_("Product:"), self.sale_line_id.product_id.display_name))
+                lines.append((self.env._("Product:"), self.sale_line_id.product_id.display_name))
             if self.repetition > 1:
-                lines.append((_("Comes back:"), _("for the %s. time", self.repetition)))
+                lines.append(
+                    (self.env._("Comes back:"), self.env._("for the %s. time", self.repetition))
+                )
         types = dict(
             self.env["mail.activity.plan.template"]
             ._fields["responsible_type"]
@@ -275,18 +276,18 @@ class CareFollowup(models.Model):
         )
         chosen = self.chosen_user_id
         if chosen and chosen != self.user_id:
-            who = _("%(now)s; at first %(before)s", now=who, before=chosen.name)
+            who = self.env._("%(now)s; at first %(before)s", now=who, before=chosen.name)
         if self.responsible_type in types:
-            who = _("%(who)s, as %(role)s", who=who, role=types[self.responsible_type])
-        lines.append((_("Responsible:"), who))
+            who = self.env._("%(who)s, as %(role)s", who=who, role=types[self.responsible_type])
+        lines.append((self.env._("Responsible:"), who))
         lines += [("", line) for line in (self.trail or "").splitlines()]
         return lines
 
     def _words(self):
-        """Translate into the language of who is responsible."""
+        """The environment that speaks the language of who is responsible."""
         self.ensure_one()
         # sudo: a colleague's language
-        return self.with_context(lang=self.sudo().user_id.lang).env._
+        return self.with_context(lang=self.sudo().user_id.lang).env
 
     def _note(self, text):
         """Write down what the engine changed, for who asks why."""
@@ -485,9 +486,9 @@ class CareFollowup(models.Model):
             raise UserError(self.env._("Only follow-ups that are held back can be released."))
         rows.write({"hold_override": True, "next_at": self.env.cr.now().replace(microsecond=0)})
         for row in rows:
-            _ = row._words()
+            env = row._words()
             row._note(
-                _("%(who)s released it: %(why)s", who=self.env.user.name, why=row.hold_note)
+                env._("%(who)s released it: %(why)s", who=self.env.user.name, why=row.hold_note)
             )
         rows._trigger_due()
 
@@ -512,10 +513,9 @@ class CareFollowup(models.Model):
         self.ensure_one()
         self.check_access("read")
         mine = fields.Domain("user_id", "=", self.env.uid) & fields.Domain("state", "in", ALIVE)
-        beside = (
-            fields.Domain("date_due", operator, self.date_due)
-            | fields.Domain("date_due", "=", self.date_due) & fields.Domain("id", operator, self.id)
-        )
+        beside = fields.Domain("date_due", operator, self.date_due) | fields.Domain(
+            "date_due", "=", self.date_due
+        ) & fields.Domain("id", operator, self.id)
         found = self.search(mine & beside, order=order, limit=1)
         if not found:
             raise UserError(self.env._("That was the last one in this direction."))
@@ -763,9 +763,7 @@ class CareFollowup(models.Model):
             self._of(records)._cancel("ended")
 
     def _cancel(self, reason):
-        rows = self._cancel_due(
-            {"cancel_reason": reason, "hold_reason": False, "hold_note": False}
-        )
+        rows = self._cancel_due({"cancel_reason": reason, "hold_reason": False, "hold_note": False})
         activities = rows.activity_id
         if activities:
             activities.with_context(care_from_followup=ENGINE).unlink()
@@ -851,9 +849,7 @@ class CareFollowup(models.Model):
         :return: the rows that are over now
         """
         memo["batch"] = self
-        refused = self.filtered(
-            lambda row: (profile := row._profile(memo)) and profile.no_followup
-        )
+        refused = self.filtered(lambda row: (profile := row._profile(memo)) and profile.no_followup)
         refused._cancel("opted_out")
         rest = self - refused
         ended = rest.filtered(
@@ -892,15 +888,17 @@ class CareFollowup(models.Model):
             )
             latest[key] = max(latest.get(key, datetime.min), line.order_id.date_order)
         return rows.filtered(
-            lambda row: latest.get(
-                (
-                    row.sale_line_id.product_id,
-                    row.partner_id.commercial_partner_id,
-                    row.company_id,
-                ),
-                datetime.min,
+            lambda row: (
+                latest.get(
+                    (
+                        row.sale_line_id.product_id,
+                        row.partner_id.commercial_partner_id,
+                        row.company_id,
+                    ),
+                    datetime.min,
+                )
+                > row.sale_line_id.order_id.date_order
             )
-            > row.sale_line_id.order_id.date_order
         )
 
     def _open(self, memo):
@@ -915,14 +913,12 @@ class CareFollowup(models.Model):
             vals = {"state": "open", "next_at": False, "opened_at": now}
             if user != row.user_id:
                 row.with_context(care_from_activity=ENGINE).user_id = user
-                _ = row._words()
-                row._note(_("%(who)s stands in.", who=user.name))
+                env = row._words()
+                row._note(env._("%(who)s stands in.", who=user.name))
             if row.state == "held":
                 # it was not their fault: it is not late when it comes
                 today = self._workdays(user, row.company_id, memo).today(now)
-                vals.update(
-                    hold_reason=False, hold_note=False, date_due=max(row.date_due, today)
-                )
+                vals.update(hold_reason=False, hold_note=False, date_due=max(row.date_due, today))
             row.with_context(care_from_activity=ENGINE).write(vals)
             vals_list.append(
                 {

@@ -19,7 +19,7 @@ CHANNEL_TYPES = {
 class CareFollowup(models.Model):
     """Merging and holding back: decided on the day, in the cron, a batch at once."""
 
-    _inherit = "care.followup"
+    _inherit = "care.followup"  # pylint: disable=consider-merging-classes-inherited
 
     hold_reason = fields.Selection(
         [
@@ -95,9 +95,9 @@ class CareFollowup(models.Model):
             if same_call and row.state != "open":
                 row.merged_into_id = head
                 row.merged_ids.merged_into_id = head
-                _ = head._words()
+                env = head._words()
                 head._note(
-                    _(
+                    env._(
                         "One call with “%(name)s” of %(order)s, due %(day)s.",
                         name=row.name,
                         order=row._record().display_name,
@@ -187,8 +187,8 @@ class CareFollowup(models.Model):
         held = {}
         for row in rows:
             if case := open_cases.get(row._customer_key()):
-                _ = row._words()
-                held[row] = (_("Case %s is solved first.", case.number), False)
+                env = row._words()
+                held[row] = (env._("Case %s is solved first.", case.number), False)
         return held
 
     def _hold_unpaid_refund(self, memo):
@@ -208,8 +208,8 @@ class CareFollowup(models.Model):
         held = {}
         for row in rows:
             if move := unpaid.get(row._customer_key()):
-                _ = row._words()
-                held[row] = (_("%s is to be paid back first.", move.name), False)
+                env = row._words()
+                held[row] = (env._("%s is to be paid back first.", move.name), False)
         return held
 
     def _hold_customer_channel(self, memo):
@@ -220,14 +220,14 @@ class CareFollowup(models.Model):
                 continue
             channel = row._channel()
             if channel and channel != profile.preferred_channel:
-                _ = row._words()
+                env = row._words()
                 names = dict(
                     profile._fields["preferred_channel"]._description_selection(
                         row.with_context(lang=row.user_id.lang).env
                     )
                 )
                 held[row] = (
-                    _("The customer prefers: %s.", names[profile.preferred_channel]),
+                    env._("The customer prefers: %s.", names[profile.preferred_channel]),
                     False,
                 )
         return held
@@ -257,12 +257,12 @@ class CareFollowup(models.Model):
                 continue
             opens = row._customer_opens(profile)
             if opens > self.env.cr.now():
-                _ = row._words()
+                env = row._words()
                 local = fields.Datetime.context_timestamp(
                     row.with_context(tz=row._customer_zone().zone), opens
                 )
                 held[row] = (
-                    _(
+                    env._(
                         "The customer wants to be contacted from %(time)s on %(day)s on.",
                         time=local.strftime("%H:%M"),
                         day=local.date(),
@@ -325,9 +325,9 @@ class CareFollowup(models.Model):
         for row in rows:
             key, limit = row._customer_key(), row.company_id.care_weekly_limit
             if counts[key] >= limit:
-                _ = row._words()
+                env = row._words()
                 held[row] = (
-                    _("Contacted %(count)s times within seven days.", count=counts[key]),
+                    env._("Contacted %(count)s times within seven days.", count=counts[key]),
                     False,
                 )
             else:
@@ -345,9 +345,7 @@ class CareFollowup(models.Model):
 
     def _hold_daily_cap(self, memo):
         """Beyond the day's limit it goes to a colleague or to the next working day."""
-        limited = self.filtered(
-            lambda row: row._cap_of(row.user_id, row._record().team_id)
-        )
+        limited = self.filtered(lambda row: row._cap_of(row.user_id, row._record().team_id))
         if not limited:
             return {}
         now = self.env.cr.now()
@@ -361,13 +359,13 @@ class CareFollowup(models.Model):
             if load[user] < cap:
                 load[user] += 1
                 continue
-            _ = row._words()
+            env = row._words()
             helper = row._helper(team, load, memo)
             if helper:
                 load[helper] += 1
                 row.with_context(care_from_activity=ENGINE).user_id = helper
                 row._note(
-                    _(
+                    env._(
                         "From %(user)s to %(helper)s: %(user)s has %(count)s for this day.",
                         user=user.name,
                         helper=helper.name,
@@ -378,8 +376,8 @@ class CareFollowup(models.Model):
             days = self._workdays(user, row.company_id, memo)
             day = days.next(days.today(now) + timedelta(days=1))
             row.with_context(care_from_activity=ENGINE).date_due = max(row.date_due, day)
-            note = _("%(user)s has %(count)s for this day.", user=user.name, count=load[user])
-            row._note(_("To the next working day, %(day)s: %(why)s", day=day, why=note))
+            note = env._("%(user)s has %(count)s for this day.", user=user.name, count=load[user])
+            row._note(env._("To the next working day, %(day)s: %(why)s", day=day, why=note))
             held[row] = (note, self._morning(day, user, row.company_id))
         return held
 

@@ -15,7 +15,7 @@ PREVIEW_DAYS = 90
 class CarePolicy(models.Model):
     """What a policy would have done, what it did for one customer, and why not: read only."""
 
-    _inherit = "care.policy"
+    _inherit = "care.policy"  # pylint: disable=consider-merging-classes-inherited
 
     preview_html = fields.Html(
         "Preview", compute="_compute_preview_html", groups="customer_care.group_manager"
@@ -33,16 +33,22 @@ class CarePolicy(models.Model):
         # sudo: the rules are the company's; the record's reader may know why it is so
         policies = self.sudo()
         record = record.sudo()
-        rows = self.env["care.followup"].sudo().search(
-            [(record._care_link, "=", record.id), ("policy_id", "in", policies.ids)]
+        rows = (
+            self.env["care.followup"]
+            .sudo()
+            .search([(record._care_link, "=", record.id), ("policy_id", "in", policies.ids)])
         )
         by_policy = rows.grouped("policy_id")
-        waiting = self.env["care.retry"].sudo().search(
-            [
-                (record._care_link, "=", record.id),
-                ("rule_model", "=", self._name),
-                ("state", "in", ("planned", "failed")),
-            ]
+        waiting = (
+            self.env["care.retry"]
+            .sudo()
+            .search(
+                [
+                    (record._care_link, "=", record.id),
+                    ("rule_model", "=", self._name),
+                    ("state", "in", ("planned", "failed")),
+                ]
+            )
         )
         broken = {row.rule_id: row.error for row in waiting}
         return [
@@ -57,27 +63,28 @@ class CarePolicy(models.Model):
     def _why_none(self, record, broken):
         """Why this policy planned nothing for ``record``."""
         self.ensure_one()
-        _ = self.env._
         if self.id in broken:
-            return _("It failed and waits to be mended: %s", broken[self.id])
+            return self.env._("It failed and waits to be mended: %s", broken[self.id])
         if not record._care_covered():
-            return _("It is from before Customer Care started in this company.")
+            return self.env._("It is from before Customer Care started in this company.")
         if record.stage_category == "cancelled":
-            return _("It was cancelled.")
+            return self.env._("It was cancelled.")
         if self.company_id and self.company_id != record.company_id:
-            return _("The policy is of %s.", self.company_id.name)
+            return self.env._("The policy is of %s.", self.company_id.name)
         if record not in self._match(record):
-            return _("It does not match the policy's filter.")
+            return self.env._("It does not match the policy's filter.")
         if not self.plan_id.template_ids:
-            return _("The plan “%s” has no steps.", self.plan_id.name)
+            return self.env._("The plan “%s” has no steps.", self.plan_id.name)
         if record not in self._lines_of(record):
-            return _("There is none of the policy's products in the order.")
+            return self.env._("There is none of the policy's products in the order.")
         moment = self._past_when(record).get(record, (False, 0))[0]
         _path, exact = self._event_path()
         event = dict(self._selection_event()).get(self.event, self.event)
         if exact and moment and moment < self.create_date:
-            return _("The policy is younger than the event. “Make Up for the Past” plans it.")
-        return _("The event has not happened since the policy exists: %s.", event)
+            return self.env._(
+                "The policy is younger than the event. “Make Up for the Past” plans it."
+            )
+        return self.env._("The event has not happened since the policy exists: %s.", event)
 
     # ------------------------------------------------------------
     # Preview
@@ -118,14 +125,15 @@ class CarePolicy(models.Model):
             savepoint.close(rollback=True)
 
     def _preview_page(self, since, until, company, only_future):
-        _ = self.env._
         domain = self._past_domain(since, until) & fields.Domain("company_id", "=", company.id)
         # the person's own rights say which records are shown
         records = self.env[self.res_model].search(domain, order="id desc", limit=PREVIEW_LIMIT)
         records = records.sudo()
         covered = records.filtered(lambda record: record._care_covered())
-        matched = self.sudo()._match(covered).filtered(
-            lambda record: record.stage_category != "cancelled"
+        matched = (
+            self.sudo()
+            ._match(covered)
+            .filtered(lambda record: record.stage_category != "cancelled")
         )
         lines = self.sudo()._lines_of(matched)
         when = self._past_when(matched)
@@ -136,9 +144,11 @@ class CarePolicy(models.Model):
             if only_future
             else policy._prepare_rows(matched, self.event, when)
         )
+        if only_future:
+            rows = policy._not_planned_yet(rows, matched)
         page = [
             Markup("<p><strong>%s</strong></p>")
-            % _(
+            % self.env._(
                 "%(count)s follow-ups for %(records)s of %(total)s records.",
                 count=len(rows),
                 records=len({vals.get("journey_id") or vals.get("case_id") for vals in rows}),
@@ -147,39 +157,42 @@ class CarePolicy(models.Model):
         ]
         if len(records) == PREVIEW_LIMIT:
             page.append(
-                Markup("<p>%s</p>") % _("Only the latest %s records were looked at.", PREVIEW_LIMIT)
+                Markup("<p>%s</p>")
+                % self.env._("Only the latest %s records were looked at.", PREVIEW_LIMIT)
             )
         if not self._event_path()[1]:
             page.append(
                 Markup("<p class='text-muted'>%s</p>")
-                % _("This event leaves no date behind: counted from the order or the report.")
+                % self.env._(
+                    "This event leaves no date behind: counted from the order or the report."
+                )
             )
         left_out = Counter()
-        left_out[_("from before Customer Care started")] = len(records - covered)
-        left_out[_("do not match the filter, or were cancelled")] = len(covered - matched)
-        left_out[_("have none of the policy's products")] = len(
+        left_out[self.env._("from before Customer Care started")] = len(records - covered)
+        left_out[self.env._("do not match the filter, or were cancelled")] = len(covered - matched)
+        left_out[self.env._("have none of the policy's products")] = len(
             matched.filtered(lambda record: record not in lines)
         )
         page += self._preview_table(
-            _("Left out"), [(reason, count) for reason, count in left_out.items() if count]
+            self.env._("Left out"), [(reason, count) for reason, count in left_out.items() if count]
         )
         users = Counter(vals["user_id"] for vals in rows)
         names = self.env["res.users"].sudo().browse(users)
         page += self._preview_table(
-            _("By person"), [(user.name, users[user.id]) for user in names.sorted("name")]
+            self.env._("By person"), [(user.name, users[user.id]) for user in names.sorted("name")]
         )
         weeks = Counter(fields.Date.start_of(vals["date_due"], "week") for vals in rows)
         page += self._preview_table(
-            _("By week"),
+            self.env._("By week"),
             [
-                (_("Week of %s", format_date(self.env, week)), weeks[week])
+                (self.env._("Week of %s", format_date(self.env, week)), weeks[week])
                 for week in sorted(weeks)
             ],
         )
         examples = rows[:EXAMPLES]
         shown = self.env["res.partner"].sudo().browse([vals["partner_id"] for vals in examples])
         page += self._preview_table(
-            _("Examples"),
+            self.env._("Examples"),
             [
                 (
                     f"{format_date(self.env, vals['date_due'])} · {partner.display_name}",
@@ -190,9 +203,26 @@ class CarePolicy(models.Model):
         )
         page.append(
             Markup("<p class='text-muted'>%s</p>")
-            % _("Opt-outs, holds and calls that become one are decided on the day.")
+            % self.env._("Opt-outs, holds and calls that become one are decided on the day.")
         )
         return Markup("").join(page)
+
+    def _not_planned_yet(self, rows, records):
+        """The rows that the follow-ups' unique index would let in."""
+        names = ("step_id", "occurrence", "occurrence_try", "repetition", "sale_line_id")
+        link = records._care_link
+        known = {
+            tuple(
+                self.env["care.followup"]._fields[name].convert_to_write(row[name], row) or 0
+                for name in (link, *names)
+            )
+            for row in self.env["care.followup"].search(
+                [("policy_id", "=", self.id), (link, "in", records.ids)]
+            )
+        }
+        return [
+            vals for vals in rows if tuple(vals[name] or 0 for name in (link, *names)) not in known
+        ]
 
     @api.model
     def _preview_table(self, title, lines):
@@ -213,7 +243,6 @@ class CareOwnedMixin(models.AbstractModel):
     )
 
     def _compute_followup_reasons(self):
-        _ = self.env._
         for record in self:
             # sudo: every rule of the company, the person's question is about the record
             policies = (
@@ -236,7 +265,7 @@ class CareOwnedMixin(models.AbstractModel):
             record.followup_reasons = (
                 Markup("<table class='table table-sm'>%s</table>") % Markup("").join(lines)
                 if lines
-                else _("No follow-up policy is active.")
+                else self.env._("No follow-up policy is active.")
             )
 
     def action_why_followups(self):
@@ -255,7 +284,7 @@ class CareOwnedMixin(models.AbstractModel):
 
 
 class CareFollowup(models.Model):
-    _inherit = "care.followup"
+    _inherit = "care.followup"  # pylint: disable=consider-merging-classes-inherited
 
     def _in_short(self):
         """One line: when, what, what came of it."""

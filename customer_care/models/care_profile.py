@@ -63,8 +63,7 @@ class CareProfile(models.Model):
     )
 
     _contact_hours_check = models.Constraint(
-        "CHECK (contact_from >= 0 AND contact_from < 24 AND contact_to >= 0"
-        " AND contact_to <= 24)",
+        "CHECK (contact_from >= 0 AND contact_from < 24 AND contact_to >= 0 AND contact_to <= 24)",
         "Times of day lie between 0:00 and 24:00.",
     )
 

@@ -104,13 +104,17 @@ class ResCompany(models.Model):
         self.ensure_one()
         # sudo: when a colleague is away
         users = users.sudo()
-        away = self.env["resource.calendar.leaves"].sudo().search_fetch(
-            [
-                ("resource_id.user_id", "in", users.ids),
-                ("time_type", "=", "leave"),
-                ("date_to", ">=", self.env.cr.now()),
-            ],
-            ["resource_id", "date_from", "date_to"],
+        away = (
+            self.env["resource.calendar.leaves"]
+            .sudo()
+            .search_fetch(
+                [
+                    ("resource_id.user_id", "in", users.ids),
+                    ("time_type", "=", "leave"),
+                    ("date_to", ">=", self.env.cr.now()),
+                ],
+                ["resource_id", "date_from", "date_to"],
+            )
         )
         away = away.grouped(lambda leave: leave.resource_id.user_id)
         return {

@@ -212,8 +212,13 @@ class TestFollowupHold(CareCase):
         calendar = self._calendar(self.company)
         calendar.attendance_ids = [Command.clear()] + [
             Command.create(
-                {"name": "Day", "dayofweek": str(day), "hour_from": 0, "hour_to": 24,
-                 "day_period": "morning"}
+                {
+                    "name": "Day",
+                    "dayofweek": str(day),
+                    "hour_from": 0,
+                    "hour_to": 24,
+                    "day_period": "morning",
+                }
             )
             for day in range(7)
         ]

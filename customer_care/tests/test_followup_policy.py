@@ -136,9 +136,7 @@ class TestFollowupPolicy(CareCase):
         policy.repeat_count = 2
         first = date(2026, 3, 2)
         self.assertEqual(policy._next_repetition(first, first), (2, date(2026, 3, 16)))
-        self.assertEqual(
-            policy._next_repetition(first, date(2026, 3, 16)), (3, date(2026, 3, 30))
-        )
+        self.assertEqual(policy._next_repetition(first, date(2026, 3, 16)), (3, date(2026, 3, 30)))
         self.assertIsNone(policy._next_repetition(first, date(2026, 3, 30)))
         policy.write({"repeat_end": "until", "repeat_until": "2026-03-20"})
         self.assertIsNone(policy._next_repetition(first, date(2026, 3, 16)))
@@ -197,9 +195,7 @@ class TestFollowupPolicy(CareCase):
         early = fields.Datetime.now() - timedelta(days=1)
         followup = self._journey(self._ordered(self.filter, date_order=early)).followup_ids
         followup.sale_line_id.order_id.date_order = early
-        self.assertGreaterEqual(
-            followup.date_due, fields.Date.today() + timedelta(days=180)
-        )
+        self.assertGreaterEqual(followup.date_due, fields.Date.today() + timedelta(days=180))
         other = self._journey(
             self._ordered(self.filter, partner=self.env["res.partner"].create({"name": "B"}))
         ).followup_ids
@@ -291,9 +287,7 @@ class TestFollowupPolicy(CareCase):
         page = journey.with_user(self.rep).followup_reasons
         for word in ("Planned", "Filtered", "filter", "Products"):
             self.assertIn(word, page)
-        self.env.cr.execute(
-            "UPDATE care_journey SET create_date = create_date - interval '1 day'"
-        )
+        self.env.cr.execute("UPDATE care_journey SET create_date = create_date - interval '1 day'")
         early.order_id.date_order -= timedelta(days=1)
         self.assertIn("younger than the event", early.followup_reasons)
 
@@ -372,6 +366,7 @@ class TestFollowupPolicy(CareCase):
         again = self.env["care.backfill"].create(
             {"policy_id": policy.id, "company_id": self.company.id}
         )
+        self.assertIn("0 follow-ups for 0 of 5 records", again.preview_html)
         again.with_user(self.manager).action_start()
         self._run("care.backfill")
         self.assertEqual((again.state, again.planned_count), ("done", 0))

@@ -227,8 +227,9 @@ class TestFollowupWork(CareCase):
         self.env["care.digest"]._plan_mornings()
         rows = self.env["care.digest"].search([("user_id", "=", self.rep.id)])
         rows.filtered(lambda row: row.state == "planned")._run_due()
-        return self.env["mail.mail"].search([("model", "=", "care.digest"),
-                                             ("res_id", "in", rows.ids)])
+        return self.env["mail.mail"].search(
+            [("model", "=", "care.digest"), ("res_id", "in", rows.ids)]
+        )
 
     def test_one_mail_a_morning_lists_todays_and_late_follow_ups_with_links(self):
         self.rep.email = "rep@example.com"
@@ -297,9 +298,7 @@ class TestFollowupWork(CareCase):
         day = fields.Date.today() + timedelta(days=5)
         journey.followup_ids.with_user(self.rep).date_due = day
         self.assertEqual(journey.followup_ids.state, "held")
-        self.assertGreater(
-            journey.followup_ids.next_at, fields.Datetime.now() + timedelta(days=3)
-        )
+        self.assertGreater(journey.followup_ids.next_at, fields.Datetime.now() + timedelta(days=3))
 
     def test_new_fields_of_the_engine_cannot_be_forged(self):
         followup = self._open_followup().with_user(self.rep)

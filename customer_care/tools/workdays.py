@@ -33,9 +33,7 @@ class Workdays:
 
     def at(self, day, clock=time.min):
         """A time of day, in naive UTC."""
-        return (
-            self.zone.localize(datetime.combine(day, clock)).astimezone(utc).replace(tzinfo=None)
-        )
+        return self.zone.localize(datetime.combine(day, clock)).astimezone(utc).replace(tzinfo=None)
 
     def works(self, day):
         """Whether some opening hours of ``day`` are left beside the time off."""

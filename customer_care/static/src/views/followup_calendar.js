@@ -1,9 +1,9 @@
-import { registry } from "@web/core/registry";
-import { useService } from "@web/core/utils/hooks";
-import { CalendarCommonPopover } from "@web/views/calendar/calendar_common/calendar_common_popover";
-import { CalendarCommonRenderer } from "@web/views/calendar/calendar_common/calendar_common_renderer";
-import { CalendarRenderer } from "@web/views/calendar/calendar_renderer";
-import { calendarView } from "@web/views/calendar/calendar_view";
+import {registry} from "@web/core/registry";
+import {useService} from "@web/core/utils/hooks";
+import {CalendarCommonPopover} from "@web/views/calendar/calendar_common/calendar_common_popover";
+import {CalendarCommonRenderer} from "@web/views/calendar/calendar_common/calendar_common_renderer";
+import {CalendarRenderer} from "@web/views/calendar/calendar_renderer";
+import {calendarView} from "@web/views/calendar/calendar_view";
 
 /** What came of a follow-up, told where it is clicked. */
 export class FollowupCalendarPopover extends CalendarCommonPopover {
@@ -23,11 +23,11 @@ export class FollowupCalendarPopover extends CalendarCommonPopover {
     }
 
     async onOutcome(method) {
-        const { model, record, close } = this.props;
+        const {model, record, close} = this.props;
         const action = await this.orm.call(model.resModel, method, [[record.id]]);
         close();
         if (action && action.type !== "ir.actions.act_window_close") {
-            await this.action.doAction(action, { onClose: () => model.load() });
+            await this.action.doAction(action, {onClose: () => model.load()});
         }
         await model.load();
     }
