@@ -15,6 +15,7 @@
         "security/owned_rules.xml",
         "security/care_standard_rules.xml",
         "security/care_promise_rules.xml",
+        "security/followup_rules.xml",
         "data/ir_cron.xml",
         "data/mail_activity_type.xml",
         "data/mail_template.xml",
@@ -32,6 +33,7 @@
         "views/care_need_views.xml",
         "views/care_service_views.xml",
         "views/care_story_views.xml",
+        "views/care_policy_views.xml",
         "views/care_portal_templates.xml",
         "views/care_guide_templates.xml",
         "views/res_config_settings_views.xml",
@@ -51,7 +53,10 @@
         "demo/care_standard_demo.xml",
     ],
     "assets": {
-        "web.assets_backend": ["customer_care/static/src/scss/care_standard.scss"],
+        "web.assets_backend": [
+            "customer_care/static/src/scss/care_standard.scss",
+            "customer_care/static/src/views/**/*",
+        ],
     },
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",

@@ -20,7 +20,7 @@ from odoo.addons.customer_care.models.care_due_mixin import CareDueMixin
 
 company = env.ref('base.main_company')
 company.write({
-    'care_start_date': '2020-01-01',
+    'care_start_date': '2020-01-01', 'care_merge_days': 0, 'care_checkback_days': 0,
     'resource_calendar_id': env['resource.calendar'].create({
         'name': 'Always', 'company_id': company.id, 'tz': 'UTC',
         'attendance_ids': [Command.clear()] + [Command.create({
@@ -297,9 +297,10 @@ BROKEN = {
     "two journeys of an order": """
         SELECT order_id, count(*) FROM care_journey GROUP BY 1 HAVING count(*) > 1""",
     "a follow-up planned twice": """
-        SELECT policy_id, step_id, journey_id, case_id, occurrence, occurrence_try, count(*)
+        SELECT policy_id, step_id, journey_id, case_id, occurrence, occurrence_try, repetition,
+            sale_line_id, count(*)
         FROM care_followup WHERE policy_id IS NOT NULL
-        GROUP BY 1, 2, 3, 4, 5, 6 HAVING count(*) > 1""",
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 HAVING count(*) > 1""",
     "an open follow-up without its own open activity": """
         SELECT f.id FROM care_followup f LEFT JOIN mail_activity a ON a.id = f.activity_id
         WHERE f.state = 'open' AND (a.id IS NULL OR NOT a.active OR a.user_id <> f.user_id
@@ -315,9 +316,10 @@ BROKEN = {
         SELECT activity_id, count(*) FROM care_followup WHERE activity_id IS NOT NULL
         GROUP BY 1 HAVING count(*) > 1""",
     "work that is over and still due": """
-        SELECT id FROM care_followup WHERE state NOT IN ('planned') AND next_at IS NOT NULL""",
+        SELECT id FROM care_followup WHERE state NOT IN ('planned', 'held')
+            AND next_at IS NOT NULL""",
     "a planned row that nothing will ever run": """
-        SELECT id FROM care_followup WHERE state = 'planned' AND next_at IS NULL
+        SELECT id FROM care_followup WHERE state IN ('planned', 'held') AND next_at IS NULL
         UNION ALL SELECT id FROM care_notice WHERE state = 'planned' AND next_at IS NULL""",
     "a case number that is taken or missing": """
         SELECT company_id, number, count(*) FROM care_case

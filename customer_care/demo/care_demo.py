@@ -71,8 +71,10 @@ class CareDemo(models.AbstractModel):
             (60, "08:45", "move", "order_lakeside", delivery),
             (57, "17:10", "move", "order_lakeside", use),
             (
-                *(56, "09:30", "done", "order_lakeside", fine, well),
+                *(56, "09:30", "need", "order_lakeside", fine),
                 "All six run. Tenants like the short programme.",
+                "Six more for the new laundry in the west wing, up to $ 5,500 in all",
+                25,
             ),
             # a kitchen that cannot wait
             (24, "14:05", "confirm", "order_lumen"),
@@ -130,6 +132,8 @@ class CareDemo(models.AbstractModel):
             (1, "09:05", "move", "order_greenfield", delivery),
             # yesterday's order: the call is due today
             (1, "16:50", "confirm", "order_tanaka"),
+            # he came back for a hood: one call for both
+            (1, "17:05", "confirm", "order_tanaka_hood"),
             (0, 3, "due_today", "order_tanaka", welcome),
         ]
 
@@ -593,7 +597,7 @@ class CareDemo(models.AbstractModel):
             [
                 ("journey_id", "=", self._journey_of(order).id),
                 ("step_id", "=", self._there(step).id),
-                ("state", "in", ("planned", "open")),
+                ("state", "in", ("planned", "held", "open")),
             ],
             limit=1,
         )
@@ -624,6 +628,14 @@ class CareDemo(models.AbstractModel):
         if again:
             day = self.env.cr.now().date() + timedelta(days=followup.outcome_id.retry_days)
             again.write(again._when(day, again.user_id, again.company_id))
+
+    def _play_need(self, order, step, said, need, days):
+        """A need is heard; the customer is called about it so many days from the present."""
+        followup = self._followup_of(order, step)
+        followup.with_user(followup.user_id).write(
+            {"need_text": need, "need_date": fields.Date.today() + timedelta(days=days)}
+        )
+        self._play_done(order, step, "outcome_need", said)
 
     def _play_due_today(self, order, step):
         """The customer asked to be called today."""

@@ -23,6 +23,10 @@ from . import mail_activity_plan
 from . import account_move
 from . import care_outcome
 from . import care_followup
+from . import care_followup_hold
+from . import care_policy_explain
+from . import care_backfill
+from . import care_digest
 from . import mail_activity
 from . import mail_message
 from . import care_category
@@ -41,3 +45,4 @@ from . import res_config_settings
 from . import res_partner
 from . import res_users
 from . import sale_order
+from . import care_checkback

@@ -1,15 +1,19 @@
 from datetime import datetime, time, timedelta
 
 import pytz
+from markupsafe import Markup
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import format_date, format_datetime
 
 from .care_due_mixin import ENGINE
 from .care_guard import take_from_person
 
 #: States in which somebody still has to call; one that failed is a call like any other.
-ALIVE = ("planned", "open", "failed")
+ALIVE = ("planned", "held", "open", "failed")
+#: Why a follow-up was cancelled that does not end its rhythm.
+GOES_ON = ("merged", "activity_deleted")
 
 
 class CareFollowup(models.Model):
@@ -22,13 +26,18 @@ class CareFollowup(models.Model):
     _inherit = ["care.due.mixin", "care.customer.mixin"]
     _order = "date_due, id"
     _due_cron = "customer_care.ir_cron_followups"
-    _due_user_fields = frozenset({"outcome_id", "feedback", "user_id", "date_due"})
+    # what a batch asks once (complaints, refunds, limits) is shared by more rows
+    _due_batch = 250
+    _due_user_fields = frozenset(
+        {"outcome_id", "feedback", "user_id", "date_due", "need_text", "need_date", "advice"}
+    )
     #: What a person may say of a follow-up that they plan by hand.
     _manual_fields = frozenset({"name", "journey_id", "case_id", "activity_type_id"})
 
     name = fields.Char("Summary", required=True)
     state = fields.Selection(
-        selection_add=[("open", "Open"), ("done",)], ondelete={"open": "set default"}
+        selection_add=[("held", "Held Back"), ("open", "Open"), ("done",)],
+        ondelete={"held": "set default", "open": "set default"},
     )
     policy_id = fields.Many2one(
         "care.policy",
@@ -47,11 +56,35 @@ class CareFollowup(models.Model):
     )
     journey_id = fields.Many2one("care.journey", "Journey", ondelete="cascade", index=True)
     case_id = fields.Many2one("care.case", "Case", ondelete="cascade", index="btree_not_null")
+    sale_line_id = fields.Many2one(
+        "sale.order.line",
+        "Order Line",
+        readonly=True,
+        ondelete="cascade",
+        index="btree_not_null",
+        help="The product it is about, where the policy follows up single products.",
+    )
+    event = fields.Char(readonly=True, help="The event that planned it.")
+    happened_at = fields.Datetime("Event At", readonly=True)
     order_name = fields.Char("Order", compute="_compute_order_name")
     products = fields.Char("Bought", compute="_compute_order_name")
     occurrence = fields.Integer(default=1, readonly=True, help="The cycle of the journey or case.")
     occurrence_try = fields.Integer(
         "Try", default=1, readonly=True, help="How often it was tried to reach them."
+    )
+    repetition = fields.Integer(
+        default=1, readonly=True, help="How often it has come back, the first time included."
+    )
+    repeat_from = fields.Date(
+        readonly=True, help="The day from which its rhythm counts, where it comes back."
+    )
+    origin_id = fields.Many2one(
+        "care.followup",
+        "Because Of",
+        readonly=True,
+        ondelete="set null",
+        index="btree_not_null",
+        help="The follow-up in which the need was heard.",
     )
     company_id = fields.Many2one(
         "res.company", required=True, readonly=True, index=True, ondelete="cascade"
@@ -70,6 +103,9 @@ class CareFollowup(models.Model):
         domain="[('share', '=', False), ('company_ids', 'in', company_id)]",
     )
     responsible_type = fields.Char(readonly=True)
+    chosen_user_id = fields.Many2one(
+        "res.users", "Chosen at First", readonly=True, help="Whom the step named when planned."
+    )
     activity_type_id = fields.Many2one(
         "mail.activity.type", "Type", required=True, ondelete="restrict", index=True
     )
@@ -81,7 +117,18 @@ class CareFollowup(models.Model):
         index="btree_not_null",
         copy=False,
     )
+    opened_at = fields.Datetime(readonly=True, copy=False)
     outcome_id = fields.Many2one("care.outcome", ondelete="restrict", index="btree_not_null")
+    consequence = fields.Selection(related="outcome_id.consequence")
+    need_text = fields.Text(
+        "What They Need", copy=False, help="What the customer needs, and the budget they named."
+    )
+    need_date = fields.Date("Until When", copy=False, help="When to come back to them.")
+    advice = fields.Text(
+        "Advice Given",
+        copy=False,
+        help="Who serves them better, and why: honest advice is kept, and counts as a success.",
+    )
     feedback = fields.Text("What Was Said", help="In the customer's words where it matters.")
     done_at = fields.Datetime(readonly=True, copy=False)
     done_by_id = fields.Many2one("res.users", "Done By", readonly=True, copy=False)
@@ -90,14 +137,41 @@ class CareFollowup(models.Model):
             ("ended", "The journey or case ended"),
             ("opted_out", "The customer does not want to be contacted"),
             ("activity_deleted", "Its activity was deleted"),
+            ("merged", "One call with another follow-up"),
+            ("returned", "The product was returned"),
+            ("reordered", "The customer has ordered it again"),
+            ("answered", "The customer has answered"),
         ],
         "Why Cancelled",
         readonly=True,
         copy=False,
     )
+    merged_into_id = fields.Many2one(
+        "care.followup",
+        "One Call With",
+        readonly=True,
+        copy=False,
+        ondelete="set null",
+        index="btree_not_null",
+    )
+    merged_ids = fields.One2many("care.followup", "merged_into_id", "Also About")
+    trail = fields.Text(
+        "What Happened to It",
+        readonly=True,
+        copy=False,
+        help="What Customer Care itself has changed since it was planned, and why.",
+    )
+    script = fields.Html("Call Script", compute="_compute_script")
+    explanation = fields.Html("Why Did I Get This?", compute="_compute_explanation")
     case_opened_id = fields.Many2one("care.case", compute="_compute_case_opened_id")
     due_group = fields.Selection(
-        [("late", "Late"), ("today", "Today"), ("coming", "Coming"), ("over", "Over")],
+        [
+            ("late", "Late"),
+            ("today", "Today"),
+            ("coming", "Coming"),
+            ("held", "Held back"),
+            ("over", "Over"),
+        ],
         "When",
         compute="_compute_due_group",
         search="_search_due_group",
@@ -108,14 +182,17 @@ class CareFollowup(models.Model):
         "A follow-up belongs to one journey or one case.",
     )
     _journey_uniq = models.UniqueIndex(
-        "(policy_id, step_id, journey_id, occurrence, occurrence_try) WHERE journey_id IS NOT NULL",
+        "(policy_id, step_id, journey_id, occurrence, occurrence_try, repetition,"
+        " COALESCE(sale_line_id, 0)) WHERE journey_id IS NOT NULL",
         "This follow-up is planned already.",
     )
     _case_uniq = models.UniqueIndex(
-        "(policy_id, step_id, case_id, occurrence, occurrence_try) WHERE case_id IS NOT NULL",
+        "(policy_id, step_id, case_id, occurrence, occurrence_try, repetition,"
+        " COALESCE(sale_line_id, 0)) WHERE case_id IS NOT NULL",
         "This follow-up is planned already.",
     )
-    _mine_idx = models.Index("(user_id, date_due, id) WHERE state IN ('planned', 'open', 'failed')")
+    _mine_idx = models.Index("(user_id, date_due, id) WHERE state IN ('planned', 'held', 'open', 'failed')")
+    _opened_idx = models.Index("(user_id, opened_at) WHERE opened_at IS NOT NULL")
 
     # ------------------------------------------------------------
     # Fields
@@ -128,13 +205,95 @@ class CareFollowup(models.Model):
                 filter(None, (followup.partner_id.name, followup.name))
             )
 
-    @api.depends("journey_id", "case_id.journey_id")
+    @api.depends("journey_id", "case_id.journey_id", "sale_line_id", "merged_ids")
     def _compute_order_name(self):
-        for followup in self:
-            # sudo: whoever has to call the customer may know about what
-            journey = (followup.journey_id or followup.case_id.journey_id).sudo()
-            followup.order_name = journey.name
-            followup.products = journey.products
+        # sudo: whoever has to call the customer may know about what
+        for followup in self.sudo():
+            all_rows = followup | followup.merged_ids
+            journeys = all_rows.journey_id | all_rows.case_id.journey_id
+            followup.order_name = ", ".join(journeys.mapped("name"))
+            # a row about a single product says which; the others, what was ordered
+            products = all_rows.sale_line_id.product_id.mapped("name")
+            whole = all_rows.filtered(lambda row: not row.sale_line_id)
+            journeys = whole.journey_id | whole.case_id.journey_id
+            products += [name for name in journeys.mapped("products") if name]
+            followup.products = ", ".join(dict.fromkeys(products))
+
+    @api.depends("step_id", "policy_id")
+    def _compute_script(self):
+        # sudo: the aid is for who makes the call, whatever they may read of plans
+        for followup in self.sudo():
+            parts = [followup.step_id.note, followup.policy_id.script]
+            followup.script = Markup("").join(part for part in parts if part) or False
+
+    @api.depends("policy_id", "step_id", "user_id", "trail", "event", "happened_at")
+    def _compute_explanation(self):
+        # sudo: names of what led to a follow-up that the person may read
+        for followup in self.sudo():
+            lines = followup._explain()
+            followup.explanation = Markup("").join(
+                Markup("<p class='mb-1'><strong>%s</strong> %s</p>") % line for line in lines
+            )
+
+    def _explain(self):
+        """Why this follow-up is there, as pairs (what, the answer)."""
+        self.ensure_one()
+        who = self.user_id.name
+        if not self.policy_id:
+            if self.origin_id:
+                why = self.env._("A need was heard in “%s”.", self.origin_id.display_name)
+            elif self.create_uid.share or self.create_uid._is_superuser():
+                why = self.env._("Customer Care planned it.")
+            else:
+                why = self.env._("%s planned it by hand.", self.create_uid.name)
+            lines = [(self.env._("Why:"), why)]
+        else:
+            events = dict(self.policy_id._selection_event())
+            moment = self.happened_at or self.create_date
+            lines = [
+                (self.env._("Policy:"), self.policy_id.name),
+                (
+                    self.env._("Event:"),
+                    self.env._(
+                        "%(event)s, %(record)s, %(moment)s",
+                        event=events.get(self.event or self.policy_id.event, self.event),
+                        record=self._record().display_name,
+                        moment=format_datetime(self.env, moment, dt_format="short"),
+                    ),
+                ),
+                (self.env._("Step:"), self.step_id.summary or self.name),
+            ]
+            if self.sale_line_id:
+                lines.append((self.env._("Product:"), self.sale_line_id.product_id.display_name))
+            if self.repetition > 1:
+                lines.append(
+                    (self.env._("Comes back:"), self.env._("for the %s. time", self.repetition))
+                )
+        types = dict(
+            self.env["mail.activity.plan.template"]
+            ._fields["responsible_type"]
+            ._description_selection(self.env)
+        )
+        chosen = self.chosen_user_id
+        if chosen and chosen != self.user_id:
+            who = self.env._("%(now)s; at first %(before)s", now=who, before=chosen.name)
+        if self.responsible_type in types:
+            who = self.env._("%(who)s, as %(role)s", who=who, role=types[self.responsible_type])
+        lines.append((self.env._("Responsible:"), who))
+        lines += [("", line) for line in (self.trail or "").splitlines()]
+        return lines
+
+    def _words(self):
+        """The environment that speaks the language of who is responsible."""
+        self.ensure_one()
+        # sudo: a colleague's language
+        return self.with_context(lang=self.sudo().user_id.lang).env
+
+    def _note(self, text):
+        """Write down what the engine changed, for who asks why."""
+        for row in self:
+            day = format_date(self.env, fields.Date.context_today(row))
+            row.trail = "\n".join(filter(None, (row.trail, f"{day}: {text}")))
 
     @api.depends("journey_id.team_id", "case_id.team_id")
     def _compute_team_id(self):
@@ -165,6 +324,8 @@ class CareFollowup(models.Model):
         for followup in self:
             if followup.state not in ALIVE:
                 followup.due_group = "over"
+            elif followup.state == "held":
+                followup.due_group = "held"
             elif not followup.date_due or followup.date_due == today:
                 followup.due_group = "today"
             else:
@@ -179,6 +340,7 @@ class CareFollowup(models.Model):
             "late": [alive, ("date_due", "<", today)],
             "today": [alive, ("date_due", "=", today)],
             "coming": [alive, ("date_due", ">", today)],
+            "held": [("state", "=", "held")],
             "over": [("state", "not in", ALIVE)],
         }
         return fields.Domain.OR(domains[group] for group in value if group in domains)
@@ -265,10 +427,7 @@ class CareFollowup(models.Model):
             raise UserError(self.env._("This follow-up is over already."))
         if not self.outcome_id:
             raise UserError(self.env._("Choose what came of it."))
-        if self.outcome_id.consequence == "case" and not (self.feedback or "").strip():
-            raise UserError(
-                self.env._("Write down what the customer said: whoever solves it starts there.")
-            )
+        self._check_outcome()
         activity = self.activity_id
         self._finish()
         if activity:
@@ -281,6 +440,95 @@ class CareFollowup(models.Model):
                 ).strip()
             )
         return self._consequence()
+
+    def _check_outcome(self):
+        """Refuse an outcome without what its consequence needs."""
+        consequence = self.outcome_id.consequence
+        if consequence == "case" and not (self.feedback or "").strip():
+            raise UserError(
+                self.env._("Write down what the customer said: whoever solves it starts there.")
+            )
+        if consequence == "need" and not ((self.need_text or "").strip() and self.need_date):
+            raise UserError(self.env._("Write down what the customer needs, and until when."))
+        if consequence == "advice" and not (self.advice or "").strip():
+            raise UserError(
+                self.env._("Write down what you advised: it is kept, so that it can be seen.")
+            )
+
+    def action_all_well(self):
+        """One tap: the first outcome from which nothing follows."""
+        return self._done_at_once("none")
+
+    def action_no_answer(self):
+        """One tap: the first outcome that tries again."""
+        return self._done_at_once("again")
+
+    def _done_at_once(self, consequence):
+        self.ensure_one()
+        self.check_access("write")
+        outcome = self.env["care.outcome"].search([("consequence", "=", consequence)], limit=1)
+        if not outcome:
+            raise UserError(
+                self.env._(
+                    "There is no outcome for this. Ask a manager to add one in Customer Care → "
+                    "Configuration → Follow-up Outcomes."
+                )
+            )
+        self.outcome_id = outcome
+        return self.action_done()
+
+    def action_release(self):
+        """A person decides that it is not held back any longer."""
+        self.check_access("write")
+        # sudo: the engine's fields; the person's right to the follow-up is checked above
+        rows = self.sudo().filtered(lambda row: row.state == "held")
+        if not rows:
+            raise UserError(self.env._("Only follow-ups that are held back can be released."))
+        rows.write({"hold_override": True, "next_at": self.env.cr.now().replace(microsecond=0)})
+        for row in rows:
+            env = row._words()
+            row._note(
+                env._("%(who)s released it: %(why)s", who=self.env.user.name, why=row.hold_note)
+            )
+        rows._trigger_due()
+
+    def action_use_channel(self):
+        """Contact the customer in the way they prefer, and release what waited for it."""
+        self.check_access("write")
+        # sudo: as in `action_release`
+        rows = self.sudo().filtered(lambda row: row.hold_reason == "customer_channel")
+        for row in rows:
+            row.activity_type_id = row._channel_type()
+        rows.write({"next_at": self.env.cr.now().replace(microsecond=0)})
+        rows._trigger_due()
+
+    def action_next(self):
+        """The next of the person's own follow-ups, by day."""
+        return self._neighbour("date_due, id", ">")
+
+    def action_previous(self):
+        return self._neighbour("date_due desc, id desc", "<")
+
+    def _neighbour(self, order, operator):
+        self.ensure_one()
+        self.check_access("read")
+        mine = fields.Domain("user_id", "=", self.env.uid) & fields.Domain("state", "in", ALIVE)
+        beside = fields.Domain("date_due", operator, self.date_due) | fields.Domain(
+            "date_due", "=", self.date_due
+        ) & fields.Domain("id", operator, self.id)
+        found = self.search(mine & beside, order=order, limit=1)
+        if not found:
+            raise UserError(self.env._("That was the last one in this direction."))
+        return {
+            **self.env["ir.actions.act_window"]._for_xml_id("customer_care.care_followup_action"),
+            "views": [(False, "form")],
+            "view_mode": "form",
+            "res_id": found.id,
+        }
+
+    def action_open_merged_into(self):
+        self.ensure_one()
+        return self.merged_into_id._get_records_action()
 
     def action_done_dialog(self):
         """Ask for the outcome in a dialog."""
@@ -311,8 +559,11 @@ class CareFollowup(models.Model):
                 "next_at": False,
                 "done_at": self.env.cr.now(),
                 "done_by_id": self.env.uid,
+                "hold_reason": False,
+                "hold_note": False,
             }
         )
+        self.sudo()._plan_repetitions()
 
     def _consequence(self):
         """What the outcome asks for.
@@ -324,6 +575,11 @@ class CareFollowup(models.Model):
             return self._open_case()._get_records_action()
         if self.outcome_id.consequence == "again":
             self._plan_again()
+        if self.outcome_id.consequence == "need":
+            self._record_need()
+        if self.outcome_id.consequence == "advice":
+            # what they were told is kept with what they needed
+            self.env["care.need"]._from_followup(self, advice=self.advice, elsewhere=True)
         return {"type": "ir.actions.act_window_close"}
 
     def _open_case(self):
@@ -350,6 +606,35 @@ class CareFollowup(models.Model):
             )
         )
         return case.sudo(False)
+
+    def _record_need(self):
+        """Keep what the customer needs, and come back to them in time.
+
+        :return: the follow-up planned for the day named
+        """
+        self.ensure_one()
+        self.env["care.need"]._from_followup(
+            self, name=self.need_text.strip(), date_wanted=self.need_date
+        )
+        # sudo: planned rows are written by the engine; every value is of the follow-up,
+        # whose rights are checked
+        row = self.sudo()
+        record = row._record()
+        user = record._present(row.user_id, record.team_id)
+        planned = row.create(
+            {
+                "name": self.env._("Need: %s", row.need_text.strip().splitlines()[0][:100]),
+                record._care_link: record.id,
+                "company_id": row.company_id.id,
+                "partner_id": row.partner_id.id,
+                "user_id": user.id,
+                "activity_type_id": row.activity_type_id.id,
+                "origin_id": row.id,
+                **row._when(row.need_date, user, row.company_id),
+            }
+        )
+        planned._trigger_due()
+        return planned
 
     def _plan_again(self):
         """Another try after the outcome's days; after the last one the leader's."""
@@ -384,6 +669,13 @@ class CareFollowup(models.Model):
                     "name": row.name,
                     "user_id": user.id,
                     "occurrence_try": row.occurrence_try + 1,
+                    "chosen_user_id": row.chosen_user_id.id,
+                    "sale_line_id": row.sale_line_id.id,
+                    "event": row.event,
+                    "happened_at": row.happened_at,
+                    "repetition": row.repetition,
+                    "repeat_from": row.repeat_from,
+                    "check_back": row.check_back,
                     **when,
                 }
             ]
@@ -405,7 +697,11 @@ class CareFollowup(models.Model):
         company = record.company_id
         key = (step, user, company, day)
         if key not in memo:
-            memo[key] = self._when(step._get_date_deadline(day), user, company)
+            if policy.delay_kind == "working" and step.delay_unit == "days":
+                due = self._workdays(user, company, memo).add(day, step.delay_count)
+            else:
+                due = step._get_date_deadline(day)
+            memo[key] = self._when(due, user, company, memo)
         return {
             "state": "planned",
             "policy_id": policy.id,
@@ -417,6 +713,7 @@ class CareFollowup(models.Model):
             "company_id": company.id,
             "partner_id": record._care_partner().id,
             "user_id": user.id,
+            "chosen_user_id": user.id,
             "responsible_type": step.responsible_type,
             "activity_type_id": step.activity_type_id.id,
             "name": step.summary
@@ -426,17 +723,17 @@ class CareFollowup(models.Model):
         }
 
     @api.model
-    def _when(self, day, user, company):
+    def _workdays(self, user, company, memo):
+        """The working days of ``user``, kept in ``memo`` for the batch."""
+        key = ("workdays", user, company)
+        if key not in memo:
+            memo[key] = company._care_workdays(user)[user]
+        return memo[key]
+
+    @api.model
+    def _when(self, day, user, company, memo=None):
         """The day, or the next on which ``user`` works, and when the engine acts."""
-        worktime = company._care_worktime_of(user)
-        if worktime:
-            # sudo: a snapshot of opening hours, read by the engine
-            zone = pytz.timezone(worktime.sudo().tz)
-            midnight = zone.localize(datetime.combine(day, time.min))
-            _row, opening = worktime._apply(
-                "next_opening", midnight.astimezone(pytz.utc).replace(tzinfo=None)
-            )
-            day = pytz.utc.localize(opening).astimezone(zone).date()
+        day = self._workdays(user, company, {} if memo is None else memo).next(day)
         return {"date_due": day, "next_at": self._morning(day, user, company)}
 
     @api.model
@@ -472,11 +769,51 @@ class CareFollowup(models.Model):
             self._of(records)._cancel("ended")
 
     def _cancel(self, reason):
-        rows = self._cancel_due({"cancel_reason": reason})
+        rows = self._cancel_due({"cancel_reason": reason, "hold_reason": False, "hold_note": False})
         activities = rows.activity_id
         if activities:
             activities.with_context(care_from_followup=ENGINE).unlink()
+        if reason in GOES_ON:
+            rows._plan_repetitions()
         return rows
+
+    def _plan_repetitions(self):
+        """Plan the next time of what comes back, now that these rows are over."""
+        vals_list, memo = [], {}
+        for row in self:
+            record = row._record()
+            if not row.repeat_from or not row.policy_id._repeats_for(record):
+                continue
+            today = fields.Date.context_today(row.with_context(tz=row.company_id._care_tz()))
+            found = row.policy_id._next_repetition(row.repeat_from, max(today, row.date_due))
+            if not found or not row.step_id:
+                continue
+            number, day = found
+            user = row.step_id._determine_responsible(False, record)["responsible"]
+            vals_list.append(
+                {
+                    "state": "planned",
+                    "attempts": 0,
+                    "occurrence_try": 1,
+                    "repetition": number,
+                    record._care_link: record.id,
+                    "user_id": user.id,
+                    "chosen_user_id": user.id,
+                    **{
+                        name: row[name]
+                        for name in ("name", "event", "happened_at", "repeat_from", "occurrence")
+                    },
+                    **{
+                        name: row[name].id
+                        for name in ("policy_id", "step_id", "company_id", "partner_id")
+                    },
+                    "sale_line_id": row.sale_line_id.id,
+                    "responsible_type": row.step_id.responsible_type,
+                    "activity_type_id": row.step_id.activity_type_id.id,
+                    **self._when(day, user, row.company_id, memo),
+                }
+            )
+        return self._plan(vals_list)
 
     @api.model
     def _follow_owner(self, records):
@@ -490,35 +827,116 @@ class CareFollowup(models.Model):
     # ------------------------------------------------------------
 
     def _run_due(self):
-        opted_out = self.browse()
-        for company, mine in self.grouped("company_id").items():
-            profiles = self.env["care.profile"]._for(mine.partner_id, company)
-            refused = self.env["res.partner"].union(
-                *(p for p, profile in profiles.items() if profile.no_followup)
+        memo = {}
+        rows = self - self._cancel_outdated(memo)
+        rows -= rows._merge()
+        rows -= rows._hold(memo)
+        rows._open(memo)
+
+    def _profile(self, memo):
+        """The customer's profile, read once for the batch; None where there is none."""
+        self.ensure_one()
+        if "profiles" not in memo:
+            found = self.env["care.profile"].search(
+                [
+                    ("partner_id", "in", memo["batch"].partner_id.commercial_partner_id.ids),
+                    ("company_id", "in", memo["batch"].company_id.ids),
+                ]
             )
-            opted_out |= mine.filtered(
-                lambda row, r=refused: row.partner_id.commercial_partner_id in r
+            memo["profiles"] = {
+                (profile.partner_id, profile.company_id): profile for profile in found
+            }
+        key = (self.partner_id.commercial_partner_id, self.company_id)
+        return memo["profiles"].get(key)
+
+    def _cancel_outdated(self, memo):
+        """End what makes no sense any more; decided on the day.
+
+        :return: the rows that are over now
+        """
+        memo["batch"] = self
+        refused = self.filtered(lambda row: (profile := row._profile(memo)) and profile.no_followup)
+        refused._cancel("opted_out")
+        rest = self - refused
+        ended = rest.filtered(
+            lambda row: (
+                # planned by hand, or by a retry, while the order was being cancelled
+                row._record().stage_category == "cancelled"
+                or (row.repetition > 1 and not row.policy_id._repeats_for(row._record()))
             )
-        opted_out._cancel("opted_out")
-        # planned by hand, or by a retry, while the order was being cancelled
-        ended = (self - opted_out).filtered(lambda row: row._record().stage_category == "cancelled")
+        )
         ended._cancel("ended")
-        rows = self - opted_out - ended
-        rows.journey_id.mapped("display_name")
-        rows.case_id.mapped("display_name")
+        rest -= ended
+        again = rest._ordered_again()
+        again._cancel("reordered")
+        return refused | ended | again
+
+    def _ordered_again(self):
+        """Rows about a product that runs out, which the customer has bought again since."""
+        rows = self.filtered(lambda row: row.policy_id.reorder_days and row.sale_line_id)
+        if not rows:
+            return rows
+        later = self.env["sale.order.line"].search(
+            [
+                ("product_id", "in", rows.sale_line_id.product_id.ids),
+                ("order_id.state", "=", "sale"),
+                ("order_id.company_id", "in", rows.company_id.ids),
+                (
+                    "order_id.partner_id.commercial_partner_id",
+                    "in",
+                    rows.partner_id.commercial_partner_id.ids,
+                ),
+                ("order_id.date_order", ">", min(rows.sale_line_id.order_id.mapped("date_order"))),
+            ]
+        )
+        latest = {}
+        for line in later:
+            key = (
+                line.product_id,
+                line.order_id.partner_id.commercial_partner_id,
+                line.order_id.company_id,
+            )
+            latest[key] = max(latest.get(key, datetime.min), line.order_id.date_order)
+        return rows.filtered(
+            lambda row: (
+                latest.get(
+                    (
+                        row.sale_line_id.product_id,
+                        row.partner_id.commercial_partner_id,
+                        row.company_id,
+                    ),
+                    datetime.min,
+                )
+                > row.sale_line_id.order_id.date_order
+            )
+        )
+
+    def _open(self, memo):
+        """Make the activities, all at once and quietly."""
+        self.journey_id.mapped("display_name")
+        self.case_id.mapped("display_name")
+        now = self.env.cr.now().replace(microsecond=0)
         vals_list = []
-        for row in rows:
+        for row in self:
             record = row._record()
             user = record._present(row.user_id, record.team_id)
+            vals = {"state": "open", "next_at": False, "opened_at": now}
             if user != row.user_id:
                 row.with_context(care_from_activity=ENGINE).user_id = user
+                env = row._words()
+                row._note(env._("%(who)s stands in.", who=user.name))
+            if row.state == "held":
+                # it was not their fault: it is not late when it comes
+                today = self._workdays(user, row.company_id, memo).today(now)
+                vals.update(hold_reason=False, hold_note=False, date_due=max(row.date_due, today))
+            row.with_context(care_from_activity=ENGINE).write(vals)
             vals_list.append(
                 {
                     "res_model_id": self.env["ir.model"]._get_id(record._name),
                     "res_id": record.id,
                     "activity_type_id": row.activity_type_id.id,
                     "summary": row.name,
-                    "note": row.step_id.note or False,
+                    "note": row.script,
                     "user_id": user.id,
                     "date_deadline": row.date_due,
                     "automated": True,
@@ -529,11 +947,8 @@ class CareFollowup(models.Model):
             .with_context(mail_activity_quick_update=True)
             .create(vals_list)
         )
-        for row, activity in zip(rows, activities, strict=True):
-            row.with_context(care_from_activity=ENGINE).write(
-                {"state": "open", "next_at": False, "activity_id": activity.id}
-            )
-        return rows
+        for row, activity in zip(self, activities, strict=True):
+            row.with_context(care_from_activity=ENGINE).activity_id = activity
 
     # ------------------------------------------------------------
     # The activity, both ways
@@ -553,7 +968,7 @@ class CareFollowup(models.Model):
         rows.activity_id.with_context(
             care_from_followup=ENGINE, mail_activity_quick_update=True
         ).write(changes)
-        waiting = rows.filtered(lambda row: row.state == "planned" and row.next_at)
+        waiting = rows.filtered(lambda row: row.state in ("planned", "held") and row.next_at)
         for row in waiting:
             row.next_at = self._morning(row.date_due, row.user_id, row.company_id)
         waiting._trigger_due()

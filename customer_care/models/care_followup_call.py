@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from .care_followup import ALIVE
+
 #: What the dialog that ends a call takes down besides: kept by other models, guarded there.
 CALL_FIELDS = frozenset({"guide_ids", "promise_name", "promise_date"})
 
@@ -37,7 +39,7 @@ class CareFollowup(models.Model):
                 ]
             )
         for followup in self:
-            alive = followup.state in ("planned", "open")
+            alive = followup.state in ALIVE
             followup.guide_ids = guides.filtered(
                 lambda guide, f=followup, alive=alive: (
                     guide.followup_id == f

@@ -17,9 +17,13 @@ class CareOutcome(models.Model):
             ("none", "Nothing more"),
             ("case", "Opens a case"),
             ("again", "Try again later"),
+            ("need", "Records a need"),
+            ("advice", "Advised to go elsewhere"),
         ],
         required=True,
         default="none",
+        help="The first outcome with “Nothing more” and the first with “Try again later” are "
+        "the two that take one tap in the lists.",
     )
     retry_days = fields.Integer("Again After (days)", default=2)
     retry_max = fields.Integer(

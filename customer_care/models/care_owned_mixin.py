@@ -669,6 +669,7 @@ class CareOwnedMixin(models.AbstractModel):
             lambda record: event == "order_cancelled" or record.stage_category == "cancelled"
         )
         self.env["care.followup"]._cancel_of(over)
+        self.env["care.followup"]._heard(self, event)
         self.env["care.policy"]._handle(self, event, at)
 
     def _care_notify(self, event):

@@ -1,5 +1,14 @@
+from datetime import date, timedelta
+
+from dateutil.relativedelta import relativedelta
+from dateutil.rrule import DAILY, MONTHLY, WEEKLY, rrule
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
+
+from .care_stage import OVER
+
+FREQUENCIES = {"days": DAILY, "weeks": WEEKLY, "months": MONTHLY}
 
 
 class CarePolicy(models.Model):
@@ -20,8 +29,72 @@ class CarePolicy(models.Model):
         help="Its steps become the follow-ups: what, how long after the event, by whom.",
     )
     step_ids = fields.One2many(related="plan_id.template_ids", string="Steps")
+    delay_kind = fields.Selection(
+        [("calendar", "Calendar days"), ("working", "Working days")],
+        "Days Are",
+        required=True,
+        default="calendar",
+        help="How the days of a step are counted. A day on which the responsible does not work "
+        "moves to their next working day in either case.",
+    )
+    categ_ids = fields.Many2many(
+        "product.category",
+        "care_policy_categ_rel",
+        "policy_id",
+        "categ_id",
+        string="Product Categories",
+        help="Only for orders with products of these categories, a follow-up for each.",
+    )
+    product_tmpl_ids = fields.Many2many(
+        "product.template",
+        "care_policy_product_rel",
+        "policy_id",
+        "product_tmpl_id",
+        string="Products",
+        help="Only for orders with these products, a follow-up for each.",
+    )
+    reorder_days = fields.Integer(
+        "Runs Out After (days)",
+        default=0,
+        help="The steps count from when the product probably runs out. Who has ordered it "
+        "again by then is not called.",
+    )
+    repeat_every = fields.Integer(
+        "Again Every",
+        default=0,
+        help="The last step comes back in this rhythm, each time planned when the one before "
+        "it is over. It stops when the journey or case ends. 0: it does not come back.",
+    )
+    repeat_unit = fields.Selection(
+        [("days", "Days"), ("weeks", "Weeks"), ("months", "Months")],
+        required=True,
+        default="months",
+    )
+    repeat_end = fields.Selection(
+        [
+            ("count", "After a number of times"),
+            ("until", "On a day"),
+            ("never", "When the journey ends"),
+        ],
+        "Ends",
+        required=True,
+        default="never",
+    )
+    repeat_count = fields.Integer("Times", default=4)
+    repeat_until = fields.Date("Until")
+    script = fields.Html(
+        "Call Script",
+        translate=True,
+        help="An aid beside the follow-up: what to ask, in which order. A note on a step goes "
+        "before it.",
+    )
     followup_ids = fields.One2many("care.followup", "policy_id", "Follow-ups")
     followup_count = fields.Integer(compute="_compute_followup_count")
+
+    _repeat_check = models.Constraint(
+        "CHECK (repeat_every >= 0 AND reorder_days >= 0)",
+        "Days and rhythms of a policy are not negative.",
+    )
 
     def _compute_followup_count(self):
         counts = dict(
@@ -57,6 +130,24 @@ class CarePolicy(models.Model):
                         )
                     )
 
+    @api.constrains("repeat_every", "repeat_end", "repeat_count", "repeat_until")
+    def _check_repeat(self):
+        for policy in self.filtered("repeat_every"):
+            if policy.repeat_end == "count" and policy.repeat_count < 1:
+                raise ValidationError(self.env._("Say how many times it comes back."))
+            if policy.repeat_end == "until" and not policy.repeat_until:
+                raise ValidationError(self.env._("Say until which day it comes back."))
+
+    @api.constrains("reorder_days", "categ_ids", "product_tmpl_ids")
+    def _check_reorder(self):
+        for policy in self:
+            if policy.reorder_days and not policy._is_product_aware():
+                raise ValidationError(
+                    self.env._(
+                        "Choose the products that run out after %s days.", policy.reorder_days
+                    )
+                )
+
     @api.model
     def _selection_event(self):
         # a cancelled order ends what is planned, and plans nothing
@@ -69,28 +160,124 @@ class CarePolicy(models.Model):
     def _apply(self, records, event, when):
         """Plan one follow-up per step and record, once per cycle of the record."""
         self.ensure_one()
+        return self.env["care.followup"]._plan(self._prepare_rows(records, event, when))
+
+    def _prepare_rows(self, records, event, when):
+        """Column values of the follow-ups that ``event`` plans: nothing is written.
+
+        :param dict when: record -> (moment of the event, its occurrence)
+        """
+        self.ensure_one()
         records = records.filtered(lambda record: record.stage_category != "cancelled")
-        if not records:
-            return self.env["care.followup"]
-        days, memo = {}, {}
+        lines = self._lines_of(records)
+        days, memo, vals_list = {}, {}, []
         for record in records:
             key = record.company_id, when[record][0]
             if key not in days:
                 zone = self.with_context(tz=record.company_id._care_tz())
                 days[key] = fields.Datetime.context_timestamp(zone, key[1]).date()
-        vals_list = [
-            self.env["care.followup"]._prepare_step_vals(
-                self,
-                step,
-                record,
-                days[record.company_id, when[record][0]],
-                when[record][1],
-                memo,
+        last = self._last_step()
+        for step in self.plan_id.template_ids:
+            for record in records:
+                moment, occurrence = when[record]
+                day = days[record.company_id, moment] + timedelta(days=self.reorder_days)
+                for line in lines.get(record, ()):
+                    vals_list.append(
+                        {
+                            **self.env["care.followup"]._prepare_step_vals(
+                                self, step, record, day, occurrence, memo
+                            ),
+                            "event": event,
+                            "happened_at": moment,
+                            "sale_line_id": line.id,
+                            "repetition": 1,
+                            "repeat_from": step == last and step._get_date_deadline(day),
+                        }
+                    )
+        return vals_list
+
+    def _is_product_aware(self):
+        return bool(self.categ_ids or self.product_tmpl_ids)
+
+    def _product_domain(self):
+        domains = []
+        if self.categ_ids:
+            domains.append([("product_id.categ_id", "child_of", self.categ_ids.ids)])
+        if self.product_tmpl_ids:
+            domains.append([("product_id.product_tmpl_id", "in", self.product_tmpl_ids.ids)])
+        return fields.Domain.OR(domains)
+
+    def _lines_of(self, records):
+        """What the policy follows up of each record: its lines with the policy's products, or
+        the record as a whole.
+
+        :return: dict record -> order lines, an empty one for the whole; a record of which
+            there is nothing to follow up is missing
+        """
+        # sudo: what was ordered, whoever confirms it
+        lines = self.env["sale.order.line"].sudo()
+        if not self._is_product_aware():
+            return {record: [lines] for record in records}
+        orders = records.sudo().order_id
+        found = (
+            lines.search(
+                fields.Domain("order_id", "in", orders.ids)
+                & fields.Domain("product_uom_qty", ">", 0)
+                & self._product_domain(),
+                order="sequence, id",
             )
-            for step in self.plan_id.template_ids
+            if orders
+            else lines
+        )
+        by_order = found.grouped("order_id")
+        return {
+            record: by_order[record.sudo().order_id]
             for record in records
-        ]
-        return self.env["care.followup"]._plan(vals_list)
+            if record.sudo().order_id in by_order
+        }
+
+    # ------------------------------------------------------------
+    # Coming back
+    # ------------------------------------------------------------
+
+    def _last_step(self):
+        """The step that comes back: the latest; none without a rhythm."""
+        steps = self.plan_id.template_ids
+        if not self.repeat_every or not steps:
+            return steps.browse()
+        day = date(2000, 1, 1)
+        return max(steps, key=lambda step: (step._get_date_deadline(day), step.sequence, step.id))
+
+    def _next_repetition(self, first, after):
+        """When the last step comes back next.
+
+        :param date first: the day of its first time, before days off moved it
+        :param date after: the occurrence lies after this day
+        :return: (its number, the day); None when it does not come back any more
+        """
+        self.ensure_one()
+        if not self.active or not self.repeat_every:
+            return None
+        rule = {"interval": self.repeat_every, "dtstart": fields.Datetime.to_datetime(first)}
+        if self.repeat_end == "count":
+            rule["count"] = self.repeat_count + 1
+        elif self.repeat_end == "until":
+            rule["until"] = fields.Datetime.to_datetime(self.repeat_until)
+        if self.repeat_unit == "months" and first.day > 28:
+            # the last day of a shorter month stands for the missing one
+            rule.update(bymonthday=tuple(range(28, first.day + 1)), bysetpos=-1)
+        for number, moment in enumerate(rrule(FREQUENCIES[self.repeat_unit], **rule), 1):
+            if moment.date() > max(first, after):
+                return number, moment.date()
+        return None
+
+    def _repeats_for(self, record):
+        """Whether it still comes back for this journey or case."""
+        return record.stage_category not in OVER
+
+    # ------------------------------------------------------------
+    # Buttons
+    # ------------------------------------------------------------
 
     def action_open_followups(self):
         self.ensure_one()
@@ -99,3 +286,52 @@ class CarePolicy(models.Model):
         )
         action["domain"] = [("policy_id", "=", self.id)]
         return action
+
+    # ------------------------------------------------------------
+    # The past: for preview and back-fill
+    # ------------------------------------------------------------
+
+    @api.model
+    def _event_dates(self):
+        """Where a record remembers when an event happened: event -> path of a field.
+
+        Extended where an event leaves a date of its own.
+        """
+        return {
+            "stage_entered": "stage_since",
+            "case_opened": "received_at",
+            "case_resolved": "resolved_at",
+            "case_closed": "closed_at",
+        }
+
+    def _event_path(self):
+        """The field that dates the event, and whether it is the event's own date."""
+        path = self._event_dates().get(self.event)
+        if path:
+            return path, True
+        if self.res_model == "care.case":
+            return "received_at", False
+        return "order_id.date_order", self.event == "order_confirmed"
+
+    def _past_domain(self, since, until):
+        """Records to which the event happened between two moments (UTC), as far as known."""
+        self.ensure_one()
+        path, _exact = self._event_path()
+        domain = fields.Domain(path, ">=", since) & fields.Domain(path, "<", until)
+        if self.company_id:
+            domain &= fields.Domain("company_id", "=", self.company_id.id)
+        return domain
+
+    def _past_when(self, records):
+        """Record -> (moment of the event, its occurrence), as :meth:`_apply` wants it."""
+        path, _exact = self._event_path()
+        return {
+            record: (moment, record._care_occurrence(self.event))
+            for record in records
+            if (moment := next(iter(record.sudo().mapped(path)), False))
+        }
+
+    @api.model
+    def _back(self, days):
+        """So many days ago."""
+        return self.env.cr.now().replace(microsecond=0) - relativedelta(days=days)

@@ -1,4 +1,13 @@
+from babel.dates import get_day_names
+
 from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.tools.misc import babel_locale_parse, get_lang
+
+#: Monday to Sunday, as in ``contact_days``.
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+#: What decides when and how a customer is contacted.
+CONTACT_FIELDS = ("preferred_channel", "contact_from", "contact_to", "contact_days")
 
 
 class CareProfile(models.Model):
@@ -29,21 +38,67 @@ class CareProfile(models.Model):
         "No Follow-ups", help="This customer asked not to be contacted after a sale."
     )
     preferred_channel = fields.Selection(
-        [("phone", "Phone"), ("email", "Email"), ("message", "Message"), ("visit", "Visit")],
-        help="How this customer wants to be contacted.",
+        [("phone", "Phone"), ("email", "E-mail"), ("visit", "Visit")],
+        help="How this customer wants to be contacted. Follow-ups of another kind are held "
+        "back until somebody chooses this one. Empty: any way.",
     )
-    contact_from = fields.Float("Contact From", help="The hour from which they may be called.")
-    contact_to = fields.Float("Contact Until", help="The hour until which they may be called.")
-    contact_days = fields.Selection(
-        [("any", "Any day"), ("weekdays", "Monday to Friday"), ("weekend", "Weekend")],
-        help="The days on which they want to be contacted.",
+    contact_from = fields.Float(
+        "Not Before", help="Time of day in the customer's own zone; 0: any time."
     )
+    contact_to = fields.Float(
+        "Not After", help="Time of day in the customer's own zone; 0: any time."
+    )
+    contact_days = fields.Char(
+        readonly=True, help="Days of the week on which to contact them: 0 is Monday. Empty: any."
+    )
+    contact_days_text = fields.Char("Contact Days", compute="_compute_weekdays")
+    contact_mon = fields.Boolean("Mon", compute="_compute_weekdays", inverse="_inverse_weekdays")
+    contact_tue = fields.Boolean("Tue", compute="_compute_weekdays", inverse="_inverse_weekdays")
+    contact_wed = fields.Boolean("Wed", compute="_compute_weekdays", inverse="_inverse_weekdays")
+    contact_thu = fields.Boolean("Thu", compute="_compute_weekdays", inverse="_inverse_weekdays")
+    contact_fri = fields.Boolean("Fri", compute="_compute_weekdays", inverse="_inverse_weekdays")
+    contact_sat = fields.Boolean("Sat", compute="_compute_weekdays", inverse="_inverse_weekdays")
+    contact_sun = fields.Boolean("Sun", compute="_compute_weekdays", inverse="_inverse_weekdays")
     note = fields.Text("Good to Know", help="What everyone who serves them should know.")
 
     _partner_company_uniq = models.Constraint(
         "UNIQUE (partner_id, company_id)",
         "There is already a profile of this customer in this company.",
     )
+
+    _contact_hours_check = models.Constraint(
+        "CHECK (contact_from >= 0 AND contact_from < 24 AND contact_to >= 0 AND contact_to <= 24)",
+        "Times of day lie between 0:00 and 24:00.",
+    )
+
+    @api.depends("contact_days")
+    @api.depends_context("lang")
+    def _compute_weekdays(self):
+        names = get_day_names("abbreviated", locale=babel_locale_parse(get_lang(self.env).code))
+        for profile in self:
+            days = profile.contact_days or ""
+            for number, day in enumerate(WEEKDAYS):
+                profile[f"contact_{day}"] = str(number) in days
+            profile.contact_days_text = ", ".join(names[int(number)] for number in days)
+
+    def _inverse_weekdays(self):
+        for profile in self:
+            days = [str(n) for n, day in enumerate(WEEKDAYS) if profile[f"contact_{day}"]]
+            profile.contact_days = "".join(days) or False
+
+    @api.constrains("contact_from", "contact_to", "contact_days")
+    def _check_contact_hours(self):
+        for profile in self:
+            if profile.contact_to and profile.contact_to <= profile.contact_from:
+                raise ValidationError(
+                    self.env._(
+                        "%s could never be contacted: “Not After” has to be later than "
+                        "“Not Before”.",
+                        profile.partner_id.display_name,
+                    )
+                )
+            if set(profile.contact_days or "") - set("0123456"):
+                raise ValidationError(self.env._("Days of the week are numbered from 0 to 6."))
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -52,6 +107,15 @@ class CareProfile(models.Model):
             partner = self.env["res.partner"].browse(vals.get("partner_id"))
             vals["partner_id"] = partner.commercial_partner_id.id or partner.id
         return super().create(vals_list)
+
+    def write(self, vals):
+        result = super().write(vals)
+        if not set(CONTACT_FIELDS).isdisjoint(vals):
+            # sudo: what waits for the customer's hours is decided anew by the engine
+            self.env["care.followup"].sudo()._release_held(
+                ("customer_channel", "customer_hours"), self.partner_id
+            )
+        return result
 
     @api.model
     def _for(self, partners, company):

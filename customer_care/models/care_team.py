@@ -41,6 +41,18 @@ class CareTeam(models.Model):
         check_company=True,
         help="Promises of this team count these hours; empty: the company's.",
     )
+    daily_cap = fields.Integer(
+        "Follow-ups a Day",
+        default=0,
+        help="At most so many come to each member on one day, unless the member's own number "
+        "says otherwise. A protection, not a goal. 0: no limit.",
+    )
+    overflow = fields.Selection(
+        [("next_day", "To the next working day"), ("colleague", "To the least loaded colleague")],
+        "What Is Too Much Goes",
+        required=True,
+        default="next_day",
+    )
     case_count = fields.Integer("Open Cases", compute="_compute_counts")
     journey_count = fields.Integer("Open Journeys", compute="_compute_counts")
 

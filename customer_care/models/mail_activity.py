@@ -30,6 +30,7 @@ class MailActivity(models.Model):
         followups = self.env["care.followup"]._from_activities(self)
         result = super().unlink()
         followups._cancel_due({"cancel_reason": "activity_deleted"})
+        followups._plan_repetitions()
         return result
 
     def _action_done(self, feedback=False, attachment_ids=None):

@@ -1,7 +1,11 @@
 from datetime import timedelta
 
+import pytz
+
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError
+
+from ..tools.workdays import Workdays
 
 
 class ResCompany(models.Model):
@@ -33,6 +37,24 @@ class ResCompany(models.Model):
         default=4.0,
         help="Working hours in which a hand-off has to be answered; then the team leader "
         "decides.",
+    )
+    care_weekly_limit = fields.Integer(
+        "Contacts a Week",
+        default=0,
+        help="A customer gets at most so many follow-ups within seven days; more of them wait. "
+        "0: no limit.",
+    )
+    care_merge_days = fields.Integer(
+        "One Call for Several Orders",
+        default=7,
+        help="The same call about several orders of a customer, due within so many days, "
+        "becomes one. 0: each order has its own.",
+    )
+    care_checkback_days = fields.Integer(
+        "Check Back After",
+        default=3,
+        help="Working days after which a case's first owner asks a customer who has not said "
+        "whether it is solved. 0: only after hand-offs.",
     )
 
     @api.model_create_multi
@@ -98,3 +120,52 @@ class ResCompany(models.Model):
             return self.env["care.worktime"]._get(calendar, self)
         except UserError:
             return None
+
+    def _care_workdays(self, users):
+        """The days on which ``users`` work in this company: opening hours less their own
+        time off.
+
+        :return: dict user -> :class:`Workdays`
+        """
+        self.ensure_one()
+        # sudo: when a colleague is away
+        users = users.sudo()
+        away = (
+            self.env["resource.calendar.leaves"]
+            .sudo()
+            .search_fetch(
+                [
+                    ("resource_id.user_id", "in", users.ids),
+                    ("time_type", "=", "leave"),
+                    ("date_to", ">=", self.env.cr.now()),
+                ],
+                ["resource_id", "date_from", "date_to"],
+            )
+        )
+        away = away.grouped(lambda leave: leave.resource_id.user_id)
+        return {
+            user.sudo(self.env.su): self._care_workdays_of(user, away.get(user, ()))
+            for user in users
+        }
+
+    def _care_workdays_of(self, user, away):
+        worktime = self._care_worktime_of(user)
+        if worktime:
+            # sudo: a snapshot of opening hours, read by the engine
+            zone = worktime.sudo().tz
+        else:
+            zone = user.tz or self._care_tz()
+        known = [worktime]
+
+        def segments(start, end):
+            try:
+                known[0], pieces = known[0]._apply("segments", start, end)
+            except UserError:  # further away than anything is known
+                return [(start, end)]
+            return pieces
+
+        return Workdays(
+            pytz.timezone(zone),
+            segments if worktime else None,
+            [(leave.date_from, leave.date_to) for leave in away],
+        )

@@ -12,3 +12,6 @@ class ResConfigSettings(models.TransientModel):
     care_promise_grace_days = fields.Integer(
         related="company_id.care_promise_grace_days", readonly=False
     )
+    care_weekly_limit = fields.Integer(related="company_id.care_weekly_limit", readonly=False)
+    care_merge_days = fields.Integer(related="company_id.care_merge_days", readonly=False)
+    care_checkback_days = fields.Integer(related="company_id.care_checkback_days", readonly=False)

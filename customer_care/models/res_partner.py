@@ -10,7 +10,6 @@ PROFILE = (
     "preferred_channel",
     "contact_from",
     "contact_to",
-    "contact_days",
 )
 #: The numbers on the partner's buttons, and what they count.
 COUNTED = {
@@ -74,12 +73,8 @@ class ResPartner(models.Model):
         inverse="_inverse_care_profile",
         groups=AGENT,
     )
-    care_contact_days = fields.Selection(
-        lambda self: self.env["care.profile"]._fields["contact_days"].selection,
-        "Contact Days",
-        compute="_compute_care_profile",
-        inverse="_inverse_care_profile",
-        groups=AGENT,
+    care_contact_days = fields.Char(
+        "Contact Days", compute="_compute_care_profile", groups=AGENT
     )
     care_case_count = fields.Integer(compute="_compute_care_case_count", groups=AGENT)
     care_journey_count = fields.Integer(compute="_compute_care_counts", groups=AGENT)
@@ -93,6 +88,7 @@ class ResPartner(models.Model):
             profile = profiles.get(partner.commercial_partner_id, self.env["care.profile"])
             for name in PROFILE:
                 partner[f"care_{name}"] = profile[name]
+            partner.care_contact_days = profile.contact_days_text
             partner.care_is_key = profile.tier_id.is_key
 
     def _inverse_care_profile(self):

@@ -12,6 +12,15 @@ class ResUsers(models.Model):
         domain=[("share", "=", False)],
         help="Takes over what would come to this user while they are out of office.",
     )
+    care_daily_cap = fields.Integer(
+        "Follow-ups a Day",
+        default=0,
+        help="At most so many follow-ups come to this person on one day; what is too much goes "
+        "where their team says. 0: as the team says.",
+    )
+    care_no_digest = fields.Boolean(
+        "No Morning Mail", help="Do not send this person their follow-ups in the morning."
+    )
 
     care_is_away = fields.Boolean(
         "Away",
@@ -46,11 +55,11 @@ class ResUsers(models.Model):
 
     @property
     def SELF_READABLE_FIELDS(self):
-        return super().SELF_READABLE_FIELDS + ["care_substitute_id"]
+        return super().SELF_READABLE_FIELDS + ["care_substitute_id", "care_no_digest"]
 
     @property
     def SELF_WRITEABLE_FIELDS(self):
-        return super().SELF_WRITEABLE_FIELDS + ["care_substitute_id"]
+        return super().SELF_WRITEABLE_FIELDS + ["care_substitute_id", "care_no_digest"]
 
     def write(self, vals):
         if "active" in vals and not vals["active"]:
@@ -85,7 +94,7 @@ class ResUsers(models.Model):
         followups = env["care.followup"].search(
             [
                 ("user_id", "in", leaving.ids),
-                ("state", "in", ("planned", "open", "failed")),
+                ("state", "in", ("planned", "held", "open", "failed")),
             ]
         )
         for user, rows in followups.grouped(

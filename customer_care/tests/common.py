@@ -15,7 +15,13 @@ class CareCase(TransactionCase):
             context={**cls.env.context, "tracking_disable": True, "no_reset_password": True}
         )
         cls.company = cls.env["res.company"].create(
-            {"name": "Hearth and Home", "care_start_date": fields.Date.today()}
+            {
+                "name": "Hearth and Home",
+                "care_start_date": fields.Date.today(),
+                # what merges calls or adds some has tests of its own
+                "care_merge_days": 0,
+                "care_checkback_days": 0,
+            }
         )
         cls.env.user.company_ids = [Command.link(cls.company.id)]
         cls.company.resource_calendar_id = cls._calendar(cls.company)

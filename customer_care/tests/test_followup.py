@@ -297,7 +297,7 @@ class TestFollowup(CareCase):
                 self.env["care.policy"].search([]).active = False
                 self._policy(((0, "care_salesperson"), (60, "care_salesperson")))
                 journey = self._journey(self._confirmed(user=rep))
-                case = self._case(owner_id=rep.id)
+                case = self._case(owner_id=rep.id, kind="enquiry")
                 self._run("care.followup", days=7)
                 if archive == "write":
                     rep.write({"active": False})

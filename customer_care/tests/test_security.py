@@ -44,6 +44,8 @@ RIGHTS = {
     "care.journey.type": {"agent": "r", "manager": "rwcu"},
     "care.policy": {"agent": "r", "manager": "rwcu"},
     "care.outcome": {"agent": "r", "manager": "rwcu"},
+    "care.backfill": {"manager": "rwc"},
+    "care.digest": {"manager": "rw"},
     "care.category": {"agent": "r", "manager": "rwcu"},
     "care.standard": {"agent": "rw", "manager": "rwcu"},
     "care.standard.version": {"agent": "r"},
@@ -135,6 +137,8 @@ class Attack(CareCase, HttpCase):
         cls.order = cls._confirmed()
         cls.journey = cls.env["care.journey"].search([("order_id", "=", cls.order.id)])
         cls.followup = cls.journey.followup_ids
+        # the complaint below would hold it back
+        cls.followup.hold_override = True
         cls.secret = cls._case(
             owner_id=cls.agent.id,
             order_id=cls.order.id,
@@ -245,6 +249,16 @@ class Attack(CareCase, HttpCase):
             "care.stage": self.stages[0],
             "care.journey.type": self.journey_type,
             "care.outcome": self.env.ref("customer_care.outcome_problem"),
+            "care.backfill": self.env["care.backfill"].create(
+                {"policy_id": self.policy.id, "company_id": self.company.id}
+            ),
+            "care.digest": self.env["care.digest"].create(
+                {
+                    "user_id": self.rep.id,
+                    "company_id": self.company.id,
+                    "day": fields.Date.today(),
+                }
+            ),
             "care.category": self.env["care.category"].create(
                 {"name": "Ours", "company_id": self.company.id}
             ),

@@ -1,0 +1,423 @@
+from collections import defaultdict
+from datetime import datetime, time, timedelta
+
+import pytz
+
+from odoo import api, fields, models
+
+from .care_due_mixin import ENGINE
+from .care_followup import ALIVE
+
+#: How a customer prefers to be contacted -> the activity type that does it.
+CHANNEL_TYPES = {
+    "phone": "customer_care.mail_activity_type_followup",
+    "email": "mail.mail_activity_data_email",
+    "visit": "customer_care.mail_activity_type_visit",
+}
+
+
+class CareFollowup(models.Model):
+    """Merging and holding back: decided on the day, in the cron, a batch at once."""
+
+    _inherit = "care.followup"  # pylint: disable=consider-merging-classes-inherited
+
+    hold_reason = fields.Selection(
+        [
+            ("open_complaint", "Open complaint"),
+            ("unpaid_refund", "Refund not paid yet"),
+            ("customer_channel", "Wants to be contacted otherwise"),
+            ("customer_hours", "Outside the customer's hours"),
+            ("weekly_limit", "Contacted often this week"),
+            ("daily_cap", "The day is full"),
+        ],
+        "Held Back Because",
+        readonly=True,
+        copy=False,
+    )
+    hold_note = fields.Char("More on That", readonly=True, copy=False)
+    hold_override = fields.Boolean(
+        "Released by Hand", readonly=True, copy=False, help="A person has decided: not held again."
+    )
+
+    _held_idx = models.Index("(partner_id) WHERE state = 'held'")
+
+    # ------------------------------------------------------------
+    # Merging
+    # ------------------------------------------------------------
+
+    def _merge(self):
+        """Make one call of the same step for several orders of a customer.
+
+        The earliest stays and knows the others; those end as merged into it.
+
+        :return: the rows of ``self`` that are over now
+        """
+        rows = self.filtered("step_id")
+        if not rows:
+            return rows
+        candidates = rows | self.search(
+            [
+                ("step_id", "in", rows.step_id.ids),
+                ("user_id", "in", rows.user_id.ids),
+                ("company_id", "in", rows.company_id.ids),
+                ("state", "in", ALIVE),
+                (
+                    "partner_id.commercial_partner_id",
+                    "in",
+                    rows.partner_id.commercial_partner_id.ids,
+                ),
+            ]
+        )
+        merged = self.browse()
+        for group in candidates.grouped(
+            lambda row: (
+                row.step_id,
+                row.user_id,
+                row.company_id,
+                row.partner_id.commercial_partner_id,
+            )
+        ).values():
+            if len(group) > 1:
+                merged |= group.sorted(lambda row: (row.date_due, row.id))._merge_group()
+        merged._cancel("merged")
+        return merged & self
+
+    def _merge_group(self):
+        """Merge rows of the same call, in the order of their days."""
+        window = timedelta(days=self.company_id.care_merge_days)
+        merged, head = self.browse(), self.browse()
+        for row in self:
+            same_call = head and (
+                (window and row.date_due <= head.date_due + window)
+                # several products of one order are always one call
+                or (row._record() == head._record() and row.date_due == head.date_due)
+            )
+            if same_call and row.state != "open":
+                row.merged_into_id = head
+                row.merged_ids.merged_into_id = head
+                env = head._words()
+                head._note(
+                    env._(
+                        "One call with “%(name)s” of %(order)s, due %(day)s.",
+                        name=row.name,
+                        order=row._record().display_name,
+                        day=row.date_due,
+                    )
+                )
+                merged |= row
+            elif not same_call:
+                head = row
+        return merged
+
+    # ------------------------------------------------------------
+    # Holding back
+    # ------------------------------------------------------------
+
+    def _hold(self, memo):
+        """Hold back what must not happen now, with the reason, until the next look.
+
+        The reasons of ``hold_reason``, in their order, are looked for by methods named after
+        them; each answers for a whole batch with a dict row -> (note, moment of the next
+        look or False for the next working morning).
+
+        :return: the rows that are held back
+        """
+        rest = self.filtered(lambda row: row.policy_id and not row.hold_override)
+        held = self.browse()
+        for reason in self._fields["hold_reason"].get_values(self.env):
+            if not rest:
+                break
+            for row, (note, until) in getattr(rest, f"_hold_{reason}")(memo).items():
+                days = self._workdays(row.user_id, row.company_id, memo)
+                if not until:
+                    tomorrow = days.today(self.env.cr.now()) + timedelta(days=1)
+                    until = self._morning(days.next(tomorrow), row.user_id, row.company_id)
+                row.with_context(care_from_activity=ENGINE).write(
+                    {
+                        "state": "held",
+                        "hold_reason": reason,
+                        "hold_note": note,
+                        "next_at": max(until, self._soon()),
+                        "error": False,
+                        "attempts": 0,
+                    }
+                )
+                held |= row
+            rest -= held
+        self._trigger_at(held.mapped("next_at"))
+        return held
+
+    def _soon(self):
+        """The first moment that is not now: the engine has looked already."""
+        return self.env.cr.now().replace(microsecond=0) + timedelta(minutes=1)
+
+    @api.model
+    def _release_held(self, reasons, partners):
+        """Look again, now, at what waited for this; for whoever ends the wait."""
+        # sudo: planned rows belong to the engine, whoever ended what they waited for
+        rows = self.sudo().search(
+            [
+                ("state", "=", "held"),
+                ("hold_reason", "in", reasons),
+                ("partner_id.commercial_partner_id", "in", partners.commercial_partner_id.ids),
+            ]
+        )
+        if rows:
+            rows.write({"next_at": self.env.cr.now().replace(microsecond=0)})
+            rows._trigger_due()
+        return rows
+
+    def _customer_key(self):
+        return (self.company_id, self.partner_id.commercial_partner_id)
+
+    def _hold_open_complaint(self, memo):
+        # what belongs to a case is part of its solving
+        rows = self.filtered("journey_id")
+        cases = self.env["care.case"].search_fetch(
+            [
+                ("kind", "=", "complaint"),
+                ("stage_category", "in", ("open", "waiting")),
+                ("company_id", "in", rows.company_id.ids),
+                ("commercial_partner_id", "in", rows.partner_id.commercial_partner_id.ids),
+            ],
+            ["number", "company_id", "commercial_partner_id"],
+            order="received_at",
+        )
+        open_cases = {(case.company_id, case.commercial_partner_id): case for case in cases}
+        held = {}
+        for row in rows:
+            if case := open_cases.get(row._customer_key()):
+                env = row._words()
+                held[row] = (env._("Case %s is solved first.", case.number), False)
+        return held
+
+    def _hold_unpaid_refund(self, memo):
+        rows = self.filtered("journey_id")
+        refunds = self.env["account.move"].search_fetch(
+            [
+                ("move_type", "=", "out_refund"),
+                ("state", "=", "posted"),
+                ("payment_state", "in", ("not_paid", "partial")),
+                ("amount_residual", ">", 0),
+                ("company_id", "in", rows.company_id.ids),
+                ("commercial_partner_id", "in", rows.partner_id.commercial_partner_id.ids),
+            ],
+            ["name", "company_id", "commercial_partner_id"],
+        )
+        unpaid = {(move.company_id, move.commercial_partner_id): move for move in refunds}
+        held = {}
+        for row in rows:
+            if move := unpaid.get(row._customer_key()):
+                env = row._words()
+                held[row] = (env._("%s is to be paid back first.", move.name), False)
+        return held
+
+    def _hold_customer_channel(self, memo):
+        held = {}
+        for row in self:
+            profile = row._profile(memo)
+            if not profile or not profile.preferred_channel:
+                continue
+            channel = row._channel()
+            if channel and channel != profile.preferred_channel:
+                env = row._words()
+                names = dict(
+                    profile._fields["preferred_channel"]._description_selection(
+                        row.with_context(lang=row.user_id.lang).env
+                    )
+                )
+                held[row] = (
+                    env._("The customer prefers: %s.", names[profile.preferred_channel]),
+                    False,
+                )
+        return held
+
+    def _channel(self):
+        """Which of the customer's channels this follow-up takes; None if it is not known."""
+        self.ensure_one()
+        if self.activity_type_id.category == "phonecall":
+            return "phone"
+        for channel, xmlid in CHANNEL_TYPES.items():
+            if self.activity_type_id == self.env.ref(xmlid, raise_if_not_found=False):
+                return channel
+        return None
+
+    def _channel_type(self):
+        """The activity type of the channel that the customer prefers."""
+        self.ensure_one()
+        profile = self._profile({"batch": self})
+        xmlid = CHANNEL_TYPES.get(profile.preferred_channel if profile else "")
+        return (xmlid and self.env.ref(xmlid, raise_if_not_found=False)) or self.activity_type_id
+
+    def _hold_customer_hours(self, memo):
+        held = {}
+        for row in self:
+            profile = row._profile(memo)
+            if not profile:
+                continue
+            opens = row._customer_opens(profile)
+            if opens > self.env.cr.now():
+                env = row._words()
+                local = fields.Datetime.context_timestamp(
+                    row.with_context(tz=row._customer_zone().zone), opens
+                )
+                held[row] = (
+                    env._(
+                        "The customer wants to be contacted from %(time)s on %(day)s on.",
+                        time=local.strftime("%H:%M"),
+                        day=local.date(),
+                    ),
+                    opens.replace(microsecond=0),
+                )
+        return held
+
+    def _customer_zone(self):
+        return pytz.timezone(self.partner_id.tz or self.company_id._care_tz())
+
+    def _customer_opens(self, profile):
+        """When the customer may be contacted next, naive UTC; now, if they may."""
+        zone = self._customer_zone()
+        now = pytz.utc.localize(self.env.cr.now()).astimezone(zone)
+        for ahead in range(8):
+            day = now.date() + timedelta(days=ahead)
+            if profile.contact_days and str(day.weekday()) not in profile.contact_days:
+                continue
+            start = self._at_hour(zone, day, profile.contact_from)
+            end = self._at_hour(zone, day, profile.contact_to or 24)
+            if now < end:
+                moment = max(now, start)
+                return moment.astimezone(pytz.utc).replace(tzinfo=None)
+        return self.env.cr.now()
+
+    @api.model
+    def _at_hour(self, zone, day, hour):
+        if hour >= 24:
+            day, hour = day + timedelta(days=1), 0
+        clock = time(int(hour), round(hour % 1 * 60) % 60)
+        return zone.localize(datetime.combine(day, clock))
+
+    def _hold_weekly_limit(self, memo):
+        rows = self.filtered("company_id.care_weekly_limit")
+        if not rows:
+            return {}
+        since = self.env.cr.now() - timedelta(days=7)
+        contacts = self.search_fetch(
+            [
+                ("opened_at", ">=", since),
+                ("state", "in", ("open", "done")),
+                # who was not reached was not contacted
+                "|",
+                ("outcome_id", "=", False),
+                ("outcome_id.consequence", "!=", "again"),
+                ("company_id", "in", rows.company_id.ids),
+                (
+                    "partner_id.commercial_partner_id",
+                    "in",
+                    rows.partner_id.commercial_partner_id.ids,
+                ),
+            ],
+            ["partner_id", "company_id"],
+        )
+        counts = defaultdict(int)
+        for contact in contacts:
+            counts[contact._customer_key()] += 1
+        held = {}
+        for row in rows:
+            key, limit = row._customer_key(), row.company_id.care_weekly_limit
+            if counts[key] >= limit:
+                env = row._words()
+                held[row] = (
+                    env._("Contacted %(count)s times within seven days.", count=counts[key]),
+                    False,
+                )
+            else:
+                counts[key] += 1
+        return held
+
+    # ------------------------------------------------------------
+    # What one person can do on one day
+    # ------------------------------------------------------------
+
+    def _cap_of(self, user, team):
+        """How many follow-ups come to ``user`` on one day at most; 0: no limit."""
+        # sudo: a colleague's limit
+        return user.sudo().care_daily_cap or team.daily_cap
+
+    def _hold_daily_cap(self, memo):
+        """Beyond the day's limit it goes to a colleague or to the next working day."""
+        limited = self.filtered(lambda row: row._cap_of(row.user_id, row._record().team_id))
+        if not limited:
+            return {}
+        now = self.env.cr.now()
+        teams = limited.mapped(lambda row: row._record().team_id)
+        helping = teams.filtered(lambda team: team.overflow == "colleague").member_ids
+        load = self._load(limited.user_id | helping, memo)
+        held = {}
+        for row in limited:
+            team = row._record().team_id
+            user, cap = row.user_id, row._cap_of(row.user_id, team)
+            if load[user] < cap:
+                load[user] += 1
+                continue
+            env = row._words()
+            helper = row._helper(team, load, memo)
+            if helper:
+                load[helper] += 1
+                row.with_context(care_from_activity=ENGINE).user_id = helper
+                row._note(
+                    env._(
+                        "From %(user)s to %(helper)s: %(user)s has %(count)s for this day.",
+                        user=user.name,
+                        helper=helper.name,
+                        count=load[user],
+                    )
+                )
+                continue
+            days = self._workdays(user, row.company_id, memo)
+            day = days.next(days.today(now) + timedelta(days=1))
+            row.with_context(care_from_activity=ENGINE).date_due = max(row.date_due, day)
+            note = env._("%(user)s has %(count)s for this day.", user=user.name, count=load[user])
+            row._note(env._("To the next working day, %(day)s: %(why)s", day=day, why=note))
+            held[row] = (note, self._morning(day, user, row.company_id))
+        return held
+
+    def _load(self, users, memo):
+        """How many follow-ups have come to each user on their present day.
+
+        :return: dict user -> count
+        """
+        now = self.env.cr.now()
+        company = self[:1].company_id
+        starts = {}
+        for user in users:
+            days = self._workdays(user, company, memo)
+            starts[user] = days.at(days.today(now))
+        opened = self.search_fetch(
+            [
+                ("user_id", "in", users.ids),
+                ("opened_at", ">=", min(starts.values())),
+                ("state", "in", ("open", "done")),
+            ],
+            ["user_id", "opened_at"],
+        )
+        load = dict.fromkeys(users, 0)
+        for row in opened:
+            load[row.user_id] += row.opened_at >= starts[row.user_id]
+        return load
+
+    def _helper(self, team, load, memo):
+        """The least loaded colleague who has room, where the team shares its overflow."""
+        if team.overflow != "colleague":
+            return None
+        record, now = self._record(), self.env.cr.now()
+        free = []
+        for user in team.member_ids - self.user_id:
+            cap = self._cap_of(user, team)
+            days = self._workdays(user, self.company_id, memo)
+            if (
+                record._present(user, team) == user
+                and (not cap or load[user] < cap)
+                and days.works(days.today(now))
+            ):
+                free.append(user)
+        return min(free, key=lambda user: (load[user], user.id)) if free else None
