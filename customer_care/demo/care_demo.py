@@ -31,6 +31,21 @@ class CareDemo(models.AbstractModel):
         """The story of the last three months."""
         self._dress()
         self._tell("customer_care", self._story_orders() + self._story_cases())
+        self._hand_over()
+
+    @api.model
+    def _hand_over(self):
+        """A customer of the rep's is just being handed over; the other has not answered yet."""
+        told = self.with_context(care_demo_module="customer_care")
+        journey = told._journey_of("order_greenfield").sudo()
+        self.env["care.handoff"].with_user(journey.owner_id).create(
+            {
+                "journey_id": journey.id,
+                "to_user_id": told._there("user_otto").id,
+                "note": "They are fitting out a second practice and want one person for both. "
+                "Dr. Adeyemi is in surgery until noon: call after two.",
+            }
+        )
 
     @api.model
     def _dress(self):
@@ -71,7 +86,7 @@ class CareDemo(models.AbstractModel):
             (60, "08:45", "move", "order_lakeside", delivery),
             (57, "17:10", "move", "order_lakeside", use),
             (
-                *(56, "09:30", "need", "order_lakeside", fine),
+                *(56, "09:30", "need_found", "order_lakeside", fine),
                 "All six run. Tenants like the short programme.",
                 "Six more for the new laundry in the west wing, up to $ 5,500 in all",
                 25,
@@ -629,7 +644,7 @@ class CareDemo(models.AbstractModel):
             day = self.env.cr.now().date() + timedelta(days=followup.outcome_id.retry_days)
             again.write(again._when(day, again.user_id, again.company_id))
 
-    def _play_need(self, order, step, said, need, days):
+    def _play_need_found(self, order, step, said, need, days):
         """A need is heard; the customer is called about it so many days from the present."""
         followup = self._followup_of(order, step)
         followup.with_user(followup.user_id).write(

@@ -107,6 +107,7 @@ class CareCase(models.Model):
     limit_at = fields.Datetime(groups=STAFF)
     limit_state = fields.Selection(groups=STAFF)
     handoff_state = fields.Char(groups=STAFF)
+    may_work = fields.Boolean(groups=STAFF)
     promise_id = fields.Many2one(
         "care.promise",
         "Broken Promise",
@@ -466,6 +467,9 @@ class CareCase(models.Model):
             notices._announce("case_resolved", covered)
         elif event in ("case_reopened", "case_closed"):
             notices._cancel_of(self, ["case_resolved"])
+        if event in ("case_resolved", "case_closed"):
+            # "says it is not solved" has been heard
+            self.activity_unlink(["customer_care.mail_activity_type_reopened"])
         return super()._care_notify(event)
 
     # ------------------------------------------------------------

@@ -1,4 +1,5 @@
 from datetime import datetime, time, timedelta
+from textwrap import shorten
 
 import pytz
 from markupsafe import Markup
@@ -582,6 +583,11 @@ class CareFollowup(models.Model):
             self.env["care.need"]._from_followup(self, advice=self.advice, elsewhere=True)
         return {"type": "ir.actions.act_window_close"}
 
+    def _case_subject(self):
+        said = " ".join((self.feedback or "").split()).strip("“”\"'")
+        about = self.sale_line_id.product_id.name or (self.products or "").split(", ")[0]
+        return ": ".join(filter(None, (about, shorten(said, 60, placeholder=" …"))))
+
     def _open_case(self):
         """A case that knows the customer, the order and what was said."""
         self.ensure_one()
@@ -593,7 +599,8 @@ class CareFollowup(models.Model):
             .sudo()
             .create(
                 {
-                    "name": self.env._("Problem reported: %s", self.name),
+                    # the customer reads it: their own words, and what it is about
+                    "name": self._case_subject(),
                     "description": self.feedback,
                     "kind": "complaint",
                     "channel": "followup",

@@ -1,7 +1,7 @@
 import logging
 
 from odoo import Command, api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 from .care_due_mixin import reraise_if_concurrent
 
@@ -98,6 +98,21 @@ class CareJourneyType(models.Model):
         if "active" in vals and not vals["active"]:
             self._release_orders()
         return result
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_travelled(self):
+        for journey_type in self:
+            # sudo: journeys of whatever company
+            count = self.env["care.journey"].sudo().search_count([("type_id", "=", journey_type.id)])
+            if count:
+                raise UserError(
+                    self.env._(
+                        "%(count)s journeys travel “%(type)s”. Archive it: they go on, and no "
+                        "new ones begin.",
+                        count=count,
+                        type=journey_type.name,
+                    )
+                )
 
     def unlink(self):
         self._release_orders()

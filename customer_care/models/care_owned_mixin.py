@@ -68,7 +68,9 @@ class CareOwnedMixin(models.AbstractModel):
         index="btree_not_null",
         help="Who took it first and checks with the customer at the end.",
     )
-    team_id = fields.Many2one("care.team", "Team", index=True, tracking=True, check_company=True)
+    team_id = fields.Many2one(
+        "care.team", "Team", index=True, tracking=True, check_company=True, ondelete="restrict"
+    )
     curator_id = fields.Many2one(related="stage_id.curator_id", string="Stage Curator")
     cycle = fields.Integer(
         readonly=True,
@@ -99,6 +101,9 @@ class CareOwnedMixin(models.AbstractModel):
         "Time in Stage",
         compute="_compute_limit_at",
         search="_search_limit_state",
+    )
+    may_work = fields.Boolean(
+        compute="_compute_may_work", help="Whether the present user may change it."
     )
     handoff_state = fields.Char("Hand-off", compute="_compute_handoff_state")
 
@@ -147,6 +152,13 @@ class CareOwnedMixin(models.AbstractModel):
 
         domains = {"over": beyond(1), "near": beyond(NEAR) & ~beyond(1), False: ~beyond(NEAR)}
         return Domain.OR(domains[wanted] for wanted in value if wanted in domains)
+
+    @api.depends_context("uid")
+    def _compute_may_work(self):
+        # what is being typed in is one's own
+        mine = self._origin._filtered_access("write")
+        for record in self:
+            record.may_work = not record._origin or record._origin in mine
 
     def _compute_handoff_state(self):
         # sudo: whoever sees the record may know that it is being handed over

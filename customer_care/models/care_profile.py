@@ -51,7 +51,7 @@ class CareProfile(models.Model):
     contact_days = fields.Char(
         readonly=True, help="Days of the week on which to contact them: 0 is Monday. Empty: any."
     )
-    contact_days_text = fields.Char("Contact Days", compute="_compute_weekdays")
+    contact_days_text = fields.Char("On", compute="_compute_weekdays")
     contact_mon = fields.Boolean("Mon", compute="_compute_weekdays", inverse="_inverse_weekdays")
     contact_tue = fields.Boolean("Tue", compute="_compute_weekdays", inverse="_inverse_weekdays")
     contact_wed = fields.Boolean("Wed", compute="_compute_weekdays", inverse="_inverse_weekdays")

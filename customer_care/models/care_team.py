@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 
 class CareTeam(models.Model):
@@ -87,6 +87,25 @@ class CareTeam(models.Model):
     def _check_calendar(self):
         for team in self.filtered("calendar_id"):
             self.env["care.worktime"]._check_calendar(team.calendar_id, team.company_id)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_used(self):
+        for team in self:
+            # sudo: what the team ever had, whoever deletes it
+            names = ("care.journey", "care.case", "care.category", "care.stage")
+            if any(
+                self.env[name].sudo().with_context(active_test=False).search_count(
+                    [("team_id", "=", team.id)], limit=1
+                )
+                for name in names
+            ):
+                raise UserError(
+                    self.env._(
+                        "“%s” has journeys, cases, stages or categories. Archive it: they keep "
+                        "their team, and nothing new comes to it.",
+                        team.name,
+                    )
+                )
 
     def _calendar(self, company):
         """The calendar whose hours count for this team, or for the company without."""

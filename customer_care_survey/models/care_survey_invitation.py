@@ -541,10 +541,9 @@ class CareSurveyInvitation(models.Model):
         ]
         return {
             "name": self.env._(
-                "Survey answer: %(value)s of %(max)s (%(about)s)",
-                value=worst.value,
-                max=worst.scale_max,
-                about=self.case_id.number or record.name,
+                # the customer reads it
+                "Your feedback on %s",
+                self.case_id.number or record.name,
             ),
             "description": "\n\n".join(said) or worst.display_name,
             "kind": "complaint",
