@@ -65,6 +65,8 @@ OPERATIONS = {"r": "read", "w": "write", "c": "create", "u": "unlink"}
 LADDER = {"rep": "agent", "leader": "agent", "manager": "leader"}
 
 ACCESS_ERROR = "odoo.exceptions.AccessError"
+#: What is compared of a file: its checksum stands for content that may be megabytes.
+FILE = "(t.id, t.name, t.checksum, t.res_model, t.res_id, t.public, t.access_token)"
 #: Set up once for all companies.
 SHARED = {"care.tier", "care.stage", "care.journey.type", "care.outcome"}
 
@@ -369,11 +371,10 @@ class Attack(CareCase, HttpCase):
         )
         state = {}
         for (table,) in self.env.cr.fetchall():
-            # a file by its checksum: the files themselves are megabytes
-            row = "(id, name, res_model, res_id, checksum, write_date)"
+            row = "t" if table != "ir_attachment" else FILE
             self.env.cr.execute(
                 sql.SQL("SELECT count(*), sum(hashtext({}::text)) FROM {} t").format(
-                    sql.SQL(row if table == "ir_attachment" else "t"), sql.Identifier(table)
+                    sql.SQL(row), sql.Identifier(table)
                 )
             )
             state[table] = self.env.cr.fetchone()
