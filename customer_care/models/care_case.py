@@ -107,7 +107,6 @@ class CareCase(models.Model):
     limit_at = fields.Datetime(groups=STAFF)
     limit_state = fields.Selection(groups=STAFF)
     handoff_state = fields.Char(groups=STAFF)
-    may_work = fields.Boolean(groups=STAFF)
     promise_id = fields.Many2one(
         "care.promise",
         "Broken Promise",

@@ -309,6 +309,8 @@ class TestPortal(CareCase, HttpCase):
         self.assertEqual(journey.company_id, self.company)
         self.assertEqual(journey.followup_ids.user_id, self.rep)
         self.assertEqual(len(journey.followup_ids), 2)
+        # an open complaint would hold the call back
+        self.env["care.case"].search([("partner_id", "=", self.customer.id)]).kind = "enquiry"
         self._run("care.followup", days=3)
         self.assertEqual(journey.activity_ids.user_id, self.rep)
 

@@ -90,6 +90,8 @@ CUSTOMER_READS = {
     "stage_since",
     "customer_answer",
     "customer_answer_at",
+    # whether the reader may change it
+    "may_work",
     # the portal's own
     "access_url",
     "access_token",
