@@ -195,7 +195,7 @@ def test_the_eight_steps_as_rep_agent_and_customer(world, page_of, wait_until):
     )
     assert late == "2"
     lena = page_of("lena")
-    open_app(lena, "Customer Care", "Oversight", "Promises at Risk")
+    open_app(lena, "Customer Care", "Oversight", "Service Levels at Risk")
     lena.locator("tr.o_data_row", has_text=case).first.wait_for()
 
     # 6: resolved asks the customer; "no" reopens, "yes" closes
