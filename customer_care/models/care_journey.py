@@ -294,6 +294,11 @@ class CareJourney(models.Model):
 
     def _end(self):
         """The orders were cancelled: the journeys end, and so does what they planned."""
+        self._break_off()
+        self._care_event("order_cancelled")
+
+    def _break_off(self):
+        """Go to the stage for what came to nothing: what was planned ends there."""
         journeys = self.filtered(lambda journey: journey.stage_category != "cancelled")
         for journey_type, mine in journeys.grouped("type_id").items():
             stages = journey_type.stage_ids.filtered("active").sorted("sequence")
@@ -303,7 +308,6 @@ class CareJourney(models.Model):
             )[:1]
             if stage:
                 mine._enter_stage(stage)
-        self._care_event("order_cancelled")
 
     # ------------------------------------------------------------
     # What happens to the order

@@ -14,27 +14,27 @@ class StockPicking(models.Model):
     def _care_returned(self):
         """Tell the journeys of what customers sent back with these transfers."""
         done = self.filtered(lambda picking: picking.state == "done")
-        returns = [orders for p in done if (orders := p.move_ids._care_returned_orders())]
-        if returns:
+        back = done.move_ids.filtered(lambda move: move._care_is_return())
+        returns = [moves._care_sold_by() for moves in back.grouped("picking_id").values()]
+        if any(returns):
             self.env["care.journey"]._take_back(returns)
 
 
 class StockMove(models.Model):
     _inherit = "stock.move"
 
-    def _care_returned_orders(self):
-        """Orders whose goods came back from the customer with these moves."""
-        back = self.filtered(lambda move: move._care_is_return() and move.quantity > 0)
-        return (
-            back.sale_line_id.order_id
-            | back.origin_returned_move_id.sale_line_id.order_id
-            | back.filtered(lambda move: not move.sale_line_id).picking_id.sale_id
-        )
-
     def _care_is_return(self):
+        """Whether it brought something back from a customer."""
         self.ensure_one()
         return (
             self.state == "done"
-            and self.location_id._is_outgoing()
-            and not self.location_dest_id._is_outgoing()
+            and self.quantity > 0
+            and self.location_id.usage == "customer"
+            and self.location_dest_id.usage != "customer"
         )
+
+    def _care_sold_by(self):
+        """The orders that sold what these moves bring back."""
+        lines = self.sale_line_id | self.origin_returned_move_id.sale_line_id
+        loose = self.filtered(lambda move: not (move.sale_line_id or move.origin_returned_move_id))
+        return lines.order_id | loose.picking_id.sale_id
