@@ -60,7 +60,7 @@ class CareJourney(models.Model):
         """Start the journeys of opportunities, each once.
 
         Those of companies that have not started with Customer Care or dated before they did
-        have none, nor those whose customer nobody knows yet.
+        have none, nor those that sold something already or whose customer nobody knows yet.
 
         :param leads: opportunities, as superuser
         """
@@ -85,6 +85,7 @@ class CareJourney(models.Model):
                     "delivery_state": "none",
                 }
                 for lead, journey_type in types._for_opportunities(leads, companies).items()
+                if "sale" not in lead.order_ids.mapped("state")
             ]
         )
         new._care_event("opportunity_created")

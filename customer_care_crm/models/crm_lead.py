@@ -29,6 +29,7 @@ class CrmLead(models.Model):
 
     def action_care_open_journeys(self):
         self.ensure_one()
+        self.check_access("read")
         return self._care_journeys()._get_records_action(name=self.env._("Journeys"))
 
     # ------------------------------------------------------------
@@ -45,11 +46,14 @@ class CrmLead(models.Model):
         # sudo: the journey is the company's, whoever works on the opportunity
         leads = self.sudo()
         sellers = {lead: lead.user_id for lead in leads} if "user_id" in vals else {}
-        fresh = leads.browse()
-        if {"type", "partner_id"} & set(vals):
-            fresh = leads.filtered(lambda lead: lead.type == "lead" or not lead.partner_id)
+        # the sales team follows type and salesperson
+        before = {}
+        if {"type", "partner_id", "team_id", "user_id"} & set(vals):
+            before = {lead: lead._care_begins_by() for lead in leads}
         result = super().write(vals)
-        fresh._care_start()
+        leads.filtered(
+            lambda lead: lead in before and lead._care_begins_by() != before[lead]
+        )._care_start()
         if {"name", "partner_id", "user_id"} & set(vals):
             leads._care_changed(vals, sellers)
         return result
@@ -59,6 +63,11 @@ class CrmLead(models.Model):
         # on it (messages, activities)
         self.env["care.journey"].sudo()._before_sale(self).unlink()
         return super().unlink()
+
+    def _care_begins_by(self):
+        """What decides whether, and how, a journey begins here."""
+        self.ensure_one()
+        return self.type, bool(self.partner_id), self.team_id
 
     def _care_start(self):
         leads = self.sudo().filtered(lambda lead: lead.type == "opportunity")

@@ -8,6 +8,12 @@ from .common import CrmCase
 
 @tagged("post_install", "-at_install")
 class TestOpportunity(CrmCase):
+    def _earlier(self):
+        """An opportunity of an hour ago."""
+        self.company.care_start_date = "2020-01-01"
+        with self._at(fields.Datetime.now() - timedelta(hours=1)):
+            return self._lead()
+
     # ------------------------------------------------------------
     # The journey begins
     # ------------------------------------------------------------
@@ -51,6 +57,18 @@ class TestOpportunity(CrmCase):
         order = self._quotation(lead)
         order.action_confirm()
         self.assertEqual(self._journey(order).stage_id, self.planning.browse(self.ordered.id))
+
+    def test_an_opportunity_begins_when_it_comes_to_the_team_that_plans(self):
+        lead = self._lead(team_id=False)
+        self.assertFalse(self._before(lead))
+        lead.team_id = self.kitchens
+        self.assertTrue(self._before(lead))
+
+    def test_an_opportunity_that_has_sold_begins_nothing_more(self):
+        lead = self._lead(team_id=False)
+        self._quotation(lead).action_confirm()
+        lead.team_id = self.kitchens
+        self.assertFalse(self._before(lead))
 
     def test_an_archived_stage_or_type_begins_nothing(self):
         self.planning.active = False
@@ -130,7 +148,7 @@ class TestOpportunity(CrmCase):
     # ------------------------------------------------------------
 
     def test_the_order_joins_the_journey_which_keeps_its_history(self):
-        lead = self._lead()
+        lead = self._earlier()
         journey = self._before(lead)
         order = self._quotation(lead, user=self.seller2)
         after = self._policy(event="order_confirmed")
@@ -346,7 +364,7 @@ class TestOpportunity(CrmCase):
         self.assertEqual(journey.name, "Bare")
 
     def test_what_holds_of_any_owner_holds_before_the_sale(self):
-        journey = self._before(self._lead())
+        journey = self._before(self._earlier())
         journey.with_user(self.rep).stage_id = self.ordered
         self.assertEqual(journey.stage_id, self.ordered)
         self.assertEqual(journey.owner_id, self.rep)
