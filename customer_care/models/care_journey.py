@@ -8,7 +8,6 @@ from .care_followup import ALIVE
 from .care_owned_mixin import CareOwnedMixin
 from .care_stage import ENTRY_EVENTS, OVER
 
-
 #: Event of an order -> when it first happened to the journey: each happens once, however often
 #: the order's figures go to and fro.
 MILESTONES = {
@@ -155,10 +154,12 @@ class CareJourney(models.Model):
         self.ensure_one()
         # a combo is a heading: what it is made of has lines of its own
         lines = self.order_id.order_line.filtered(
-            lambda line: line.product_id
-            and not line.display_type
-            and not line.is_downpayment
-            and line.product_id.type != "combo"
+            lambda line: (
+                line.product_id
+                and not line.display_type
+                and not line.is_downpayment
+                and line.product_id.type != "combo"
+            )
         )
         goods = lines.filtered(lambda line: line.product_id.type != "service") or lines
         if not any(line.qty_delivered > 0 for line in goods):
@@ -233,9 +234,9 @@ class CareJourney(models.Model):
             for order in mine
         ]
         new = self._begin(vals_list)
-        old = self.search(
-            [("order_id", "in", orders.ids), ("id", "not in", new.ids)]
-        ).filtered(lambda journey: journey.stage_category == "cancelled")
+        old = self.search([("order_id", "in", orders.ids), ("id", "not in", new.ids)]).filtered(
+            lambda journey: journey.stage_category == "cancelled"
+        )
         old._restart({vals["order_id"]: vals for vals in vals_list})
         (new | old | joined)._care_event("order_confirmed", at)
         new._care_event("stage_entered", at)
@@ -326,9 +327,9 @@ class CareJourney(models.Model):
                 lambda stage: stage.active and stage.entry_event == event
             ).sorted(lambda stage: stage._position())[:1]
             if stage:
-                mine.filtered(
-                    lambda journey, s=stage: journey.stage_id._is_before(s)
-                )._enter_stage(stage)
+                mine.filtered(lambda journey, s=stage: journey.stage_id._is_before(s))._enter_stage(
+                    stage
+                )
 
     def _reach(self, event):
         """Announce a milestone to the journeys that had not reached it."""

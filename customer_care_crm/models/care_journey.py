@@ -44,8 +44,8 @@ class CareJourney(models.Model):
 
     @api.model
     def _check_engine_fields(self, vals):
-        super()._check_engine_fields(vals)
         refuse_forged(self, {"lead_id"} & set(vals))
+        return super()._check_engine_fields(vals)
 
     def action_open_opportunity(self):
         self.ensure_one()

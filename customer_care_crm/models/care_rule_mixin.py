@@ -6,4 +6,7 @@ class CareRuleMixin(models.AbstractModel):
 
     @api.model
     def _selection_event(self):
-        return [("opportunity_created", self.env._("Opportunity created")), *super()._selection_event()]
+        return [
+            ("opportunity_created", self.env._("Opportunity created")),
+            *super()._selection_event(),
+        ]

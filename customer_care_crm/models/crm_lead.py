@@ -91,8 +91,10 @@ class CrmLead(models.Model):
 
         def changed(before, after):
             return self.filtered(
-                lambda lead: old_status_by_lead.get(lead.id, {}).get("is_lost", False) is before
-                and new_status_by_lead.get(lead.id, {}).get("is_lost", False) is after
+                lambda lead: (
+                    old_status_by_lead.get(lead.id, {}).get("is_lost", False) is before
+                    and new_status_by_lead.get(lead.id, {}).get("is_lost", False) is after
+                )
             )
 
         # sudo: as in `write`

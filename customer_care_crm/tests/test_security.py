@@ -13,9 +13,7 @@ class TestSecurity(CrmCase):
         cls.journey = cls.env["care.journey"].search([("lead_id", "=", cls.lead.id)])
 
     def _sees(self, user):
-        return bool(
-            self.env["care.journey"].with_user(user).search([("id", "=", self.journey.id)])
-        )
+        return bool(self.env["care.journey"].with_user(user).search([("id", "=", self.journey.id)]))
 
     def test_who_sees_a_journey_before_the_sale(self):
         self.journey._set_owner(self.agent)
@@ -98,7 +96,7 @@ class TestSecurity(CrmCase):
             self.lead.with_user(self.agent).action_care_open_journeys()
 
     def test_the_kanban_shows_the_empty_columns_of_the_type(self):
-        stages = self.env["care.journey"].with_user(self.rep)._group_expand_stage_id(
-            self.planning, []
+        stages = (
+            self.env["care.journey"].with_user(self.rep)._group_expand_stage_id(self.planning, [])
         )
         self.assertEqual(stages, self.kitchen.stage_ids.sorted())

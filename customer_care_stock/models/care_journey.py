@@ -15,8 +15,8 @@ class CareJourney(models.Model):
 
     @api.model
     def _check_engine_fields(self, vals):
-        super()._check_engine_fields(vals)
         refuse_forged(self, {"returned_at", "return_count"} & set(vals))
+        return super()._check_engine_fields(vals)
 
     def _undelivered(self, lines):
         """Nothing more is to come where all moves are over: the rest was cancelled, or came
@@ -26,9 +26,11 @@ class CareJourney(models.Model):
             super()
             ._undelivered(lines)
             .filtered(
-                lambda line: line.qty_delivered_method != "stock_move"
-                or not line.move_ids
-                or any(move.state not in ("done", "cancel") for move in line.move_ids)
+                lambda line: (
+                    line.qty_delivered_method != "stock_move"
+                    or not line.move_ids
+                    or any(move.state not in ("done", "cancel") for move in line.move_ids)
+                )
             )
         )
 

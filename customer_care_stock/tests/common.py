@@ -60,9 +60,7 @@ class StockCase(CareCase):
         wizard = form.save()
         for line in wizard.product_return_moves:
             line.quantity = (
-                line.move_id.quantity
-                if quantities is None
-                else quantities.get(line.product_id, 0)
+                line.move_id.quantity if quantities is None else quantities.get(line.product_id, 0)
             )
             line.to_refund = refund
         back = self.env["stock.picking"].browse(wizard.action_create_returns()["res_id"])
