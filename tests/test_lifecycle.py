@@ -502,3 +502,90 @@ def test_installing_on_50000_old_orders_takes_as_long_as_on_few_and_touches_none
     assert "AccessExclusiveLock" not in crowd.locks
     # a foreign key is made under a lock that lets readers pass; writers wait for the commit
     assert waited[bare] <= 1.5 * waited[few] + 5, waited
+
+
+#: What the glue add-ons do, beside each other: an opportunity that is sold, delivered and comes
+#: back; one that has sold nothing yet.
+GLUED = """
+team = env['crm.team'].create({'name': 'Kitchens', 'company_id': env.company.id})
+planned = env['care.journey.type'].create(
+    {'name': 'Kitchen', 'sequence': 1, 'sales_team_ids': [(6, 0, team.ids)]})
+env['care.stage'].create({'name': 'Planning', 'type_id': planned.id, 'sequence': 1,
+                          'entry_event': 'opportunity_created'})
+leads = env['crm.lead'].create([{
+    'name': 'Kitchen', 'type': 'opportunity', 'partner_id': PARTNER, 'team_id': team.id,
+    'company_id': env.company.id} for _number in range(2)])
+product = env['product.product'].create({'name': 'Oven', 'taxes_id': False})
+order = env['sale.order'].create({
+    'partner_id': PARTNER, 'opportunity_id': leads[0].id,
+    'order_line': [(0, 0, {'product_id': product.id})]})
+order.action_confirm()
+delivery = order.picking_ids
+delivery.move_ids.write({'quantity': 1, 'picked': True})
+delivery.button_validate()
+wizard = env['stock.return.picking'].with_context(
+    active_id=delivery.id, active_ids=delivery.ids, active_model='stock.picking').create({})
+wizard.product_return_moves.quantity = 1
+back = env['stock.picking'].browse(wizard.action_create_returns()['res_id'])
+back.move_ids.write({'quantity': 1, 'picked': True})
+back.button_validate()
+env.cr.flush()
+journey = order.care_journey_ids
+result = [journey.lead_id == leads[0], bool(journey.delivered_at), journey.return_count,
+          'Why did it come back?' in journey.followup_ids.mapped('name'),
+          env['care.journey'].search_count([('order_id', '=', False)])]
+"""
+
+
+def test_glue_comes_by_itself_onto_live_data_and_leaves_nothing(bare, care_env, odoo_shell):
+    def journeys():
+        return care_env.sql(
+            bare,
+            "SELECT id, stage_id, owner_id, cycle, entries, delivery_state, write_date"
+            " FROM care_journey ORDER BY id",
+        )
+
+    def work():
+        return care_env.sql(
+            bare, "SELECT id, state, next_at, user_id, write_date FROM care_followup ORDER BY id"
+        )
+
+    glue = ["customer_care_crm", "customer_care_stock"]
+    install(care_env, bare, "customer_care")
+    live = odoo_shell(bare, LIVE)
+    before = journeys(), work()
+    install(care_env, bare, "sale_crm", "sale_stock")
+    assert care_env.sql(
+        bare,
+        "SELECT name FROM ir_module_module WHERE state = 'installed' AND auto_install"
+        " AND name LIKE 'customer_care%' ORDER BY 1",
+    ) == glue, "they come by themselves"
+    assert (journeys(), work()) == before, "nothing old is touched"
+    assert odoo_shell(bare, GLUED.replace("PARTNER", str(live["partner"]))) == [
+        *(True, True, 1, True, 1)
+    ]
+
+    upgraded = journeys(), work()
+    odoo(care_env, bare, "upgrade", "-u", ",".join(glue))
+    assert (journeys(), work()) == upgraded
+
+    # they go, and leave the rest as it was
+    uninstall(odoo_shell, bare, *glue)
+    ours = "customer_care_(crm|stock)|care_journey.*(lead|return)|care_followup.*lead"
+    assert [line for line in traces(care_env, bare) if re.search(ours, line)] == []
+    assert odoo_shell(bare, DANGLING) == []
+    assert care_env.sql(bare, "SELECT count(*) FROM care_journey WHERE order_id IS NULL") == ["0"]
+    assert len(journeys()) == len(before[0]) + 1
+    uninstall(odoo_shell, bare, "customer_care")
+    apps = traces(care_env, bare)
+    assert [line for line in apps if re.search(r"\bcare[._]|customer_care", line)] == []
+
+    # and come again
+    install(care_env, bare, "customer_care")
+    assert care_env.sql(
+        bare,
+        "SELECT count(*) FROM ir_module_module WHERE state = 'installed' AND name LIKE"
+        " 'customer_care_%'",
+    ) == ["2"]
+    uninstall(odoo_shell, bare, "customer_care")
+    assert left_behind(apps, traces(care_env, bare)) == []

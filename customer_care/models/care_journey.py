@@ -8,7 +8,6 @@ from .care_followup import ALIVE
 from .care_owned_mixin import CareOwnedMixin
 from .care_stage import ENTRY_EVENTS, OVER
 
-
 #: Event of an order -> when it first happened to the journey: each happens once, however often
 #: the order's figures go to and fro.
 MILESTONES = {
@@ -153,16 +152,25 @@ class CareJourney(models.Model):
     def _delivery_state(self):
         """How much of what was ordered has arrived; services count where there are no goods."""
         self.ensure_one()
+        # a combo is a heading: what it is made of has lines of its own
         lines = self.order_id.order_line.filtered(
-            lambda line: not line.display_type and line.product_id and not line.is_downpayment
+            lambda line: (
+                line.product_id
+                and not line.display_type
+                and not line.is_downpayment
+                and line.product_id.type != "combo"
+            )
         )
         goods = lines.filtered(lambda line: line.product_id.type != "service") or lines
-        open_lines = goods.filtered(
+        if not any(line.qty_delivered > 0 for line in goods):
+            return "none"
+        return "partial" if self._undelivered(goods) else "full"
+
+    def _undelivered(self, lines):
+        """Of these order lines, those of which more is to come."""
+        return lines.filtered(
             lambda line: line.product_uom_id.compare(line.qty_delivered, line.product_uom_qty) < 0
         )
-        if goods and not open_lines:
-            return "full"
-        return "partial" if any(line.qty_delivered > 0 for line in goods) else "none"
 
     def _compute_next_followup_date(self):
         dates = dict(
@@ -216,6 +224,8 @@ class CareJourney(models.Model):
         orders = orders.filtered(lambda order: order.company_id._care_covers(order.date_order))
         if not orders:
             return self.browse()
+        joined = self._join(orders)
+        orders -= joined.order_id
         orders.partner_id.commercial_partner_id.mapped("user_id")  # one read for all
         types = self.env["care.journey.type"].with_context(active_test=True)
         vals_list = [
@@ -223,26 +233,31 @@ class CareJourney(models.Model):
             for journey_type, mine in types._for_orders(orders).items()
             for order in mine
         ]
-        joined = self._join(vals_list)
-        vals_list = [vals for vals in vals_list if vals["order_id"] not in joined.order_id.ids]
-        new = insert_new(self, self._prepare_first_stage(vals_list))
-        # sudo: who has it from the first moment on is noted by the engine
-        self.env["care.tenure"]._turn_over(new.sudo())
-        old = self.search([("order_id", "in", orders.ids), ("id", "not in", (new | joined).ids)]).filtered(
+        new = self._begin(vals_list)
+        old = self.search([("order_id", "in", orders.ids), ("id", "not in", new.ids)]).filtered(
             lambda journey: journey.stage_category == "cancelled"
         )
         old._restart({vals["order_id"]: vals for vals in vals_list})
-        for owner, journeys in new.grouped("owner_id").items():
-            journeys.message_subscribe(partner_ids=owner.partner_id.ids)
         (new | old | joined)._care_event("order_confirmed", at)
         new._care_event("stage_entered", at)
         return new | old | joined
 
     @api.model
-    def _join(self, vals_list):
-        """Journeys that began before their sale and now get its order.
+    def _begin(self, vals_list):
+        """New journeys in their first stage: those that no unique index knows yet."""
+        new = insert_new(self, self._prepare_first_stage(vals_list))
+        # sudo: who has it from the first moment on is noted by the engine
+        self.env["care.tenure"]._turn_over(new.sudo())
+        for owner, journeys in new.grouped("owner_id").items():
+            journeys.message_subscribe(partner_ids=owner.partner_id.ids)
+        return new
 
-        :param list[dict] vals_list: as of :meth:`_prepare_order_vals`
+    @api.model
+    def _join(self, orders):
+        """Give orders to journeys that began before their sale.
+
+        :param orders: confirmed orders of companies that have started with Customer Care
+        :return: the journeys that have their order now
         """
         return self.browse()
 
@@ -280,6 +295,11 @@ class CareJourney(models.Model):
 
     def _end(self):
         """The orders were cancelled: the journeys end, and so does what they planned."""
+        self._break_off()
+        self._care_event("order_cancelled")
+
+    def _break_off(self):
+        """Go to the stage for what came to nothing: what was planned ends there."""
         journeys = self.filtered(lambda journey: journey.stage_category != "cancelled")
         for journey_type, mine in journeys.grouped("type_id").items():
             stages = journey_type.stage_ids.filtered("active").sorted("sequence")
@@ -289,7 +309,6 @@ class CareJourney(models.Model):
             )[:1]
             if stage:
                 mine._enter_stage(stage)
-        self._care_event("order_cancelled")
 
     # ------------------------------------------------------------
     # What happens to the order
@@ -308,9 +327,9 @@ class CareJourney(models.Model):
                 lambda stage: stage.active and stage.entry_event == event
             ).sorted(lambda stage: stage._position())[:1]
             if stage:
-                mine.filtered(
-                    lambda journey, s=stage: journey.stage_id._is_before(s)
-                )._enter_stage(stage)
+                mine.filtered(lambda journey, s=stage: journey.stage_id._is_before(s))._enter_stage(
+                    stage
+                )
 
     def _reach(self, event):
         """Announce a milestone to the journeys that had not reached it."""
@@ -327,11 +346,10 @@ class CareJourney(models.Model):
         # sudo: whoever delivers, the journey is the company's
         journeys = self.sudo().browse(sorted(ids)).exists()
         journeys = journeys.filtered(lambda journey: journey.stage_category != "cancelled")
-        for state, event in (
-            ("partial", "order_partly_delivered"),
-            ("full", "order_delivered"),
-        ):
-            journeys.filtered(lambda j, s=state: j.delivery_state == s)._reach(event)
+        # what was delivered in full is not partly delivered because some of it came back
+        partly = journeys.filtered(lambda j: j.delivery_state == "partial" and not j.delivered_at)
+        partly._reach("order_partly_delivered")
+        journeys.filtered(lambda j: j.delivery_state == "full")._reach("order_delivered")
         self.env.flush_all()
 
     @api.model

@@ -1,0 +1,20 @@
+{
+    "name": "Customer Care: Opportunities",
+    "summary": "The journey begins before the sale, and needs become opportunities",
+    "version": "19.0.1.0.0",
+    "category": "Services/Customer Care",
+    "author": "Customer Care for Odoo contributors",
+    "license": "LGPL-3",
+    "development_status": "Beta",
+    "depends": ["customer_care", "sale_crm"],
+    "data": [
+        "security/ir_rules.xml",
+        "views/care_followup_views.xml",
+        "views/care_journey_views.xml",
+        "views/crm_lead_views.xml",
+    ],
+    "demo": ["demo/crm_demo.xml"],
+    "uninstall_hook": "uninstall_hook",
+    "application": False,
+    "auto_install": True,
+}

@@ -1,0 +1,4 @@
+from . import test_followup
+from . import test_install
+from . import test_opportunity
+from . import test_security

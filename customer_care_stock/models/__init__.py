@@ -1,0 +1,3 @@
+from . import care_journey
+from . import care_retry
+from . import stock_picking

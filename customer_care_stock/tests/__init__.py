@@ -1,0 +1,3 @@
+from . import test_delivery
+from . import test_install
+from . import test_return
