@@ -300,8 +300,8 @@ def test_a_skipped_test_fails_odoos_runner_under_the_command_and_is_named(monkey
 
         def odoo_run(self, *_arguments):
             return (
-                "INFO db odoo.addons.customer_care.tests.test_portal: Starting TestPage.test_one ...\n"
-                "INFO db odoo.addons.customer_care.tests.test_portal: skipped TestPage.test_one :"
+                "INFO db odoo.addons.customer_care.tests.test_a: Starting TestPage.test_one ...\n"
+                "INFO db odoo.addons.customer_care.tests.test_a: skipped TestPage.test_one :"
                 " Chrome executable not found\n"
             )
 

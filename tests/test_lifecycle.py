@@ -555,11 +555,14 @@ def test_glue_comes_by_itself_onto_live_data_and_leaves_nothing(bare, care_env, 
     live = odoo_shell(bare, LIVE)
     before = journeys(), work()
     install(care_env, bare, "sale_crm", "sale_stock")
-    assert care_env.sql(
-        bare,
-        "SELECT name FROM ir_module_module WHERE state = 'installed' AND auto_install"
-        " AND name LIKE 'customer_care%' ORDER BY 1",
-    ) == glue, "they come by themselves"
+    assert (
+        care_env.sql(
+            bare,
+            "SELECT name FROM ir_module_module WHERE state = 'installed' AND auto_install"
+            " AND name LIKE 'customer_care%' ORDER BY 1",
+        )
+        == glue
+    ), "they come by themselves"
     assert (journeys(), work()) == before, "nothing old is touched"
     assert odoo_shell(bare, GLUED.replace("PARTNER", str(live["partner"]))) == [
         *(True, True, 1, True, 1)

@@ -12,6 +12,10 @@ class AccountMove(models.Model):
     def _invoice_paid_hook(self):
         result = super()._invoice_paid_hook()
         self._care_billed()
+        refunds = self.filtered(lambda move: move.move_type == "out_refund")
+        if refunds:
+            # sudo: what waits for the refund is the engine's, whoever pays it
+            self.env["care.followup"].sudo()._release_held(("unpaid_refund",), refunds.partner_id)
         return result
 
     def _care_billed(self):

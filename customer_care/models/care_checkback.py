@@ -197,15 +197,3 @@ class CareCase(models.Model):
         self.ensure_one()
         # sudo: who had it, whoever resolves it
         return bool(self.sudo().tenure_ids.user_id - self.first_owner_id)
-
-
-class AccountMove(models.Model):
-    _inherit = "account.move"
-
-    def _invoice_paid_hook(self):
-        result = super()._invoice_paid_hook()
-        refunds = self.filtered(lambda move: move.move_type == "out_refund")
-        if refunds:
-            # sudo: what waits for the refund is the engine's, whoever pays it
-            self.env["care.followup"].sudo()._release_held(("unpaid_refund",), refunds.partner_id)
-        return result

@@ -192,7 +192,9 @@ class CareFollowup(models.Model):
         " COALESCE(sale_line_id, 0)) WHERE case_id IS NOT NULL",
         "This follow-up is planned already.",
     )
-    _mine_idx = models.Index("(user_id, date_due, id) WHERE state IN ('planned', 'held', 'open', 'failed')")
+    _mine_idx = models.Index(
+        "(user_id, date_due, id) WHERE state IN ('planned', 'held', 'open', 'failed')"
+    )
     _opened_idx = models.Index("(user_id, opened_at) WHERE opened_at IS NOT NULL")
 
     # ------------------------------------------------------------

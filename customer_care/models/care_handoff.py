@@ -273,9 +273,7 @@ class CareHandoff(models.Model):
                 "answered_at": self.env.cr.now(),
             }
         )
-        (self.activity_id | self.leader_activity_id).with_context(
-            care_from_handoff=ENGINE
-        ).unlink()
+        (self.activity_id | self.leader_activity_id).with_context(care_from_handoff=ENGINE).unlink()
 
     @api.model
     def _overtake(self, records):

@@ -315,9 +315,10 @@ class CareJourney(models.Model):
     # ------------------------------------------------------------
 
     def _care_state(self, event, at=None):
-        super()._care_state(event, at)
+        result = super()._care_state(event, at)
         if event in dict(ENTRY_EVENTS) and event != "order_cancelled":
             self._enter_on(event)
+        return result
 
     def _enter_on(self, event):
         """Go to the stage that the event brings a journey to; never back."""

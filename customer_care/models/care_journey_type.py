@@ -103,7 +103,9 @@ class CareJourneyType(models.Model):
     def _unlink_except_travelled(self):
         for journey_type in self:
             # sudo: journeys of whatever company
-            count = self.env["care.journey"].sudo().search_count([("type_id", "=", journey_type.id)])
+            count = (
+                self.env["care.journey"].sudo().search_count([("type_id", "=", journey_type.id)])
+            )
             if count:
                 raise UserError(
                     self.env._(

@@ -175,6 +175,7 @@ class CareOwnedMixin(models.AbstractModel):
                 giver=handoff.from_user_id.name,
                 receiver=handoff.to_user_id.name,
             )
+
     @api.depends("stage_id", "entries")
     def _compute_check_line_ids(self):
         lines = self.env["care.check.line"]._rows([(self._care_link, "in", self.ids)])
@@ -534,8 +535,11 @@ class CareOwnedMixin(models.AbstractModel):
         if receiver.care_is_away:
             substitute = receiver.care_substitute_id
             raise UserError(
-                self.env._("%(who)s is away. Ask %(other)s instead.", who=receiver.name,
-                           other=substitute.name)
+                self.env._(
+                    "%(who)s is away. Ask %(other)s instead.",
+                    who=receiver.name,
+                    other=substitute.name,
+                )
                 if substitute
                 else self.env._("%s is away. Choose somebody who is there.", receiver.name)
             )

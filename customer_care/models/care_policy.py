@@ -299,6 +299,10 @@ class CarePolicy(models.Model):
         """
         return {
             "stage_entered": "stage_since",
+            "order_partly_delivered": "partly_delivered_at",
+            "order_delivered": "delivered_at",
+            "order_invoiced": "invoiced_at",
+            "order_paid": "paid_at",
             "case_opened": "received_at",
             "case_resolved": "resolved_at",
             "case_closed": "closed_at",

@@ -94,9 +94,10 @@ class CareTeam(models.Model):
             # sudo: what the team ever had, whoever deletes it
             names = ("care.journey", "care.case", "care.category", "care.stage")
             if any(
-                self.env[name].sudo().with_context(active_test=False).search_count(
-                    [("team_id", "=", team.id)], limit=1
-                )
+                self.env[name]
+                .sudo()
+                .with_context(active_test=False)
+                .search_count([("team_id", "=", team.id)], limit=1)
                 for name in names
             ):
                 raise UserError(

@@ -35,8 +35,7 @@ class ResCompany(models.Model):
     care_handoff_hours = fields.Float(
         "Time to Accept",
         default=4.0,
-        help="Working hours in which a hand-off has to be answered; then the team leader "
-        "decides.",
+        help="Working hours in which a hand-off has to be answered; then the team leader decides.",
     )
     care_weekly_limit = fields.Integer(
         "Contacts a Week",

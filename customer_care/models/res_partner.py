@@ -73,9 +73,7 @@ class ResPartner(models.Model):
         inverse="_inverse_care_profile",
         groups=AGENT,
     )
-    care_contact_days = fields.Char(
-        "Contact Days", compute="_compute_care_profile", groups=AGENT
-    )
+    care_contact_days = fields.Char("Contact Days", compute="_compute_care_profile", groups=AGENT)
     care_case_count = fields.Integer(compute="_compute_care_case_count", groups=AGENT)
     care_journey_count = fields.Integer(compute="_compute_care_counts", groups=AGENT)
     care_promise_count = fields.Integer(compute="_compute_care_counts", groups=AGENT)

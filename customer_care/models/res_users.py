@@ -132,6 +132,10 @@ class ResUsers(models.Model):
                     names=", ".join(leaving.mapped("name")),
                 ),
                 body=Markup("<p>%s</p><ul>%s</ul>")
-                % (told.env._("Who stands in, and what for. Assign it anew where it does not fit:"),
-                   rows),
+                % (
+                    told.env._(
+                        "Who stands in, and what for. Assign it anew where it does not fit:"
+                    ),
+                    rows,
+                ),
             )

@@ -1,4 +1,5 @@
 import re
+from contextlib import suppress
 from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
@@ -188,12 +189,10 @@ class TestTenure(OwnedCase):
         for gesture, who, hours, flag in gestures:
             now += timedelta(hours=hours, minutes=7)
             with self._at(fields.Datetime.to_string(now)):
-                try:
-                    with self.env.cr.savepoint():
-                        self._do(journey, gesture, users[who], flag, now)
-                        self.env.flush_all()
-                except UserError:
-                    pass  # refused: nothing has changed
+                # what is refused has changed nothing
+                with suppress(UserError), self.env.cr.savepoint():
+                    self._do(journey, gesture, users[who], flag, now)
+                    self.env.flush_all()
                 self.env.invalidate_all()
                 self._assert_one_owner(journey)
                 owner = journey.owner_id
@@ -468,9 +467,7 @@ class TestMilestones(OwnedCase):
         }
 
     def _count(self, journey, event):
-        return len(
-            journey.followup_ids.filtered(lambda f: f.policy_id == self.policies[event])
-        )
+        return len(journey.followup_ids.filtered(lambda f: f.policy_id == self.policies[event]))
 
     def _deliver(self, order, *quantities):
         for line, quantity in zip(order.order_line, quantities, strict=False):

@@ -57,7 +57,7 @@ class CareJourney(models.Model):
         )
         if not journeys:
             return
-        journeys._lines_returned(journeys._quantities_back())
+        self.env["care.followup"]._order_lines_returned(journeys._quantities_back())
         for turn in range(max(counts.values())):
             back = journeys.filtered(lambda journey, n=turn: counts[journey.order_id.id] > n)
             for count, mine in back.grouped("return_count").items():
@@ -77,13 +77,6 @@ class CareJourney(models.Model):
                 move.quantity, move.sale_line_id.product_uom_id, rounding_method="HALF-UP"
             )
         return dict(quantities)
-
-    @api.model
-    def _lines_returned(self, quantities):
-        """What a return ends: nothing yet but what follow-ups of single lines add.
-
-        :param dict quantities: as of :meth:`_quantities_back`
-        """
 
     def _care_occurrence(self, event):
         if event == "order_returned":

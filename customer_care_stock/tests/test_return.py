@@ -1,5 +1,4 @@
 from datetime import date
-from unittest.mock import patch
 
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
@@ -157,23 +156,35 @@ class TestReturn(StockCase):
         )
         self.env.invalidate_all()
         with mute_logger("odoo.addons.customer_care.models.care_rule_mixin"):
-            back = self._return(order.picking_ids.sorted()[-1:], {self.product: 1})
+            back = self._return(order.picking_ids.sorted("id")[0], {self.product: 1})
         self.assertEqual(back.state, "done")
         self.assertEqual(len(self._calls(journey, self.why)), 1)
         self.why.filter_domain = "[]"
         self._run("care.retry")
         self.assertEqual(sorted(self._calls(journey, self.why).mapped("occurrence")), [1, 2])
 
-    def test_what_has_come_back_is_told_line_by_line(self):
+    def test_a_return_ends_only_what_its_lines_had_started(self):
+        about_products = self._policy(
+            ((60, "care_owner"),), product_tmpl_ids=(self.product | self.hood).product_tmpl_id.ids
+        )
+        about_the_order = self._policy(((60, "care_owner"),))
         order, journey = self._returned((self.product, 2), (self.hood, 1))
-        told = []
-        with patch.object(
-            type(journey), "_lines_returned", lambda _self, quantities: told.append(quantities)
-        ):
-            self._return(order.picking_ids, {self.product: 1})
-            self._return(order.picking_ids.sorted("id")[0], {self.product: 1, self.hood: 1})
         oven, hood = order.order_line
-        self.assertEqual(told, [{oven: 1}, {oven: 2, hood: 1}])
+
+        def alive(policy):
+            rows = self._calls(journey, policy).filtered(lambda row: row.state == "planned")
+            return rows.sale_line_id if policy == about_products else len(rows)
+
+        self.assertEqual(alive(about_products), oven | hood)
+        self._return(order.picking_ids, {self.product: 1})
+        self.assertEqual(alive(about_products), oven | hood, "one of two ovens is left")
+        self._return(order.picking_ids.sorted("id")[0], {self.product: 1})
+        self.assertEqual(alive(about_products), hood)
+        self.assertEqual(alive(about_the_order), 1)
+        self._return(order.picking_ids.sorted("id")[0], {self.hood: 1})
+        self.assertFalse(alive(about_products))
+        self.assertEqual(alive(about_the_order), 0, "nothing of the order is left")
+        self.assertEqual(len(self._calls(journey, self.why)), 3, "why stays")
 
     def test_a_reopened_order_has_no_return_yet(self):
         order, journey = self._returned()
