@@ -107,7 +107,7 @@ def report_problem(page, row, words):
     """Done, with the outcome "Problem" and what the customer said."""
     row.get_by_role("button", name="Done").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Problem", exact=True).check()
+    dialog.locator(".o_selection_badge", has_text="Problem").click()
     field(dialog, "feedback").locator("textarea").fill(words)
     dialog.get_by_role("button", name="Done", exact=True).click()
     page.locator(".o_form_view .o_field_widget[name=number]").wait_for()

@@ -1,0 +1,110 @@
+"""A day at work, in a browser: cards, hand-offs, a morning on the phone, a case by hand."""
+
+import re
+
+import pytest
+
+from test_loop import World, field, open_app, stage_is
+
+
+@pytest.fixture
+def world(care_env, start_server, database):
+    return World(care_env, start_server(database))
+
+
+@pytest.fixture
+def server(world):
+    return world.server
+
+
+def test_a_card_is_dragged_to_the_next_stage(world, page_of):
+    marc = page_of("marc")
+    open_app(marc, "Customer Care", "Journeys")
+    card = marc.locator(".o_kanban_record", has_text="Yuki Tanaka").first
+    column = marc.locator(".o_kanban_group", has_text="Delivery and installation").first
+    card.wait_for()
+    here = card.bounding_box()
+    there = column.locator(".o_kanban_header").bounding_box()
+    marc.mouse.move(here["x"] + 60, here["y"] + 20)
+    marc.mouse.down()
+    for share in (0.3, 0.6, 1):
+        marc.mouse.move(
+            here["x"] + 60 + share * (there["x"] + 80 - here["x"] - 60), there["y"] + 120, steps=6
+        )
+    marc.mouse.up()
+    column.locator(".o_kanban_record", has_text="Yuki Tanaka").wait_for()
+    stage = (
+        "SELECT s.name->>'en_US' FROM care_journey j JOIN care_stage s ON s.id = j.stage_id"
+        " JOIN res_partner p ON p.id = j.partner_id WHERE p.name = 'Yuki Tanaka'"
+        " ORDER BY j.id DESC LIMIT 1"
+    )
+    assert world.sql(stage) == "Delivery and installation"
+    pieces = (
+        "SELECT count(*) FROM care_tenure t JOIN care_journey j ON j.id = t.journey_id"
+        " JOIN res_partner p ON p.id = j.partner_id WHERE p.name = 'Yuki Tanaka'"
+        " AND t.until IS NULL"
+    )
+    assert world.sql(pieces) == "1"
+
+
+def test_a_journey_is_handed_over_and_accepted(world, page_of):
+    rita = page_of("rita")
+    open_app(rita, "Customer Care", "Journeys")
+    rita.locator(".o_kanban_record", has_text="Yuki Tanaka").first.click()
+    rita.get_by_role("button", name="Hand Over").click()
+    dialog = rita.get_by_role("dialog")
+    dialog.locator("[name=to_user_id] input").fill("Nora")
+    rita.locator(".o-autocomplete--dropdown-item", has_text="Nora").first.click()
+    dialog.locator("[name=note] textarea").fill("She is at home in the mornings.")
+    dialog.get_by_role("button", name="Ask Them").click()
+    rita.get_by_text("who has not accepted yet").wait_for()
+    owner = (
+        "SELECT u.login FROM care_journey j JOIN res_users u ON u.id = j.owner_id"
+        " JOIN res_partner p ON p.id = j.partner_id WHERE p.name = 'Yuki Tanaka'"
+        " ORDER BY j.id DESC LIMIT 1"
+    )
+    assert world.sql(owner) == "rita", "hers until it is accepted"
+
+    nora = page_of("nora")
+    open_app(nora, "Customer Care", "My Day", "Hand-offs")
+    row = nora.locator("tr.o_data_row", has_text="Yuki Tanaka")
+    row.get_by_role("button", name="Accept").click()
+    nora.locator(".o_form_view .o_field_widget[name=partner_id]").first.wait_for()
+    assert world.sql(owner) == "nora"
+
+
+def test_a_morning_of_follow_ups_is_worked_on_a_phone(world, page_of):
+    rita = page_of("rita")
+    rita.set_viewport_size({"width": 390, "height": 844})
+    rita.goto("/odoo/my-follow-ups")
+    card = rita.locator(".o_kanban_record:not(.o_kanban_ghost)", has_text="Daniel Okafor").first
+    card.wait_for()
+    assert card.bounding_box()["width"] <= 390
+    done = (
+        "SELECT count(*) FROM care_followup f JOIN res_partner p ON p.id = f.partner_id"
+        " JOIN care_outcome o ON o.id = f.outcome_id WHERE p.name = 'Daniel Okafor'"
+        " AND f.state = 'done' AND o.consequence = 'none'"
+    )
+    before = int(world.sql(done))
+    card.get_by_label("All well").click()
+    for _try in range(100):
+        if int(world.sql(done)) == before + 1:
+            break
+        rita.wait_for_timeout(100)
+    assert int(world.sql(done)) == before + 1, "one tap"
+
+
+def test_an_agent_writes_down_a_case_by_hand(world, page_of):
+    amir = page_of("amir")
+    open_app(amir, "Customer Care", "Register")
+    amir.get_by_role("button", name="New", exact=True).click()
+    field(amir, "name").locator("input, textarea").first.fill("The hob clicks")
+    field(amir, "partner_id").locator("input").fill("Clara")
+    amir.locator(".o-autocomplete--dropdown-item", has_text="Clara Moreau").first.click()
+    amir.locator(".o_form_button_save").click()
+    number = field(amir, "number")
+    amir.wait_for_function(
+        "() => /^C\\d/.test(document.querySelector('.o_field_widget[name=number]')?.innerText)"
+    )
+    assert re.match(r"C\d\d-\d+", number.inner_text())
+    stage_is(amir, "New")
