@@ -157,7 +157,7 @@ class TestReturn(StockCase):
         )
         self.env.invalidate_all()
         with mute_logger("odoo.addons.customer_care.models.care_rule_mixin"):
-            back = self._return(order.picking_ids.sorted()[-1:], {self.product: 1})
+            back = self._return(order.picking_ids.sorted("id")[0], {self.product: 1})
         self.assertEqual(back.state, "done")
         self.assertEqual(len(self._calls(journey, self.why)), 1)
         self.why.filter_domain = "[]"
