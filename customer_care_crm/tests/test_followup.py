@@ -32,3 +32,14 @@ class TestNeed(CrmCase):
         followup._open_opportunity("A hood", False).sudo().unlink()
         self.assertTrue(followup.exists())
         self.assertFalse(followup.lead_id)
+
+    def test_the_outcome_need_found_opens_the_opportunity(self):
+        self._policy()
+        followup = self._journey(self._confirmed()).followup_ids
+        outcome = self.env["care.outcome"].search([("consequence", "=", "need")], limit=1)
+        theirs = followup.with_user(followup.user_id)
+        theirs.write({"outcome_id": outcome.id, "need_text": "A hood", "need_date": "2027-04-01"})
+        theirs.action_done()
+        self.assertEqual(followup.lead_id.name, "A hood")
+        self.assertEqual(followup.lead_id.user_id, followup.user_id)
+        self.assertEqual(followup.lead_id.date_deadline, date(2027, 4, 1))
