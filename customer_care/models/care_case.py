@@ -230,6 +230,9 @@ class CareCase(models.Model):
             )
             if any(stage.category not in ("open", "waiting") for stage in stages):
                 raise UserError(self.env._("A new case starts in a stage in which it is open."))
+            for stage in stages:
+                draft = self.new({"name": self.env._("It")})
+                draft._check_way(stage, draft._skipped_stages(stage))
         self._complete_vals(vals_list)
         # sudo: number, owner and first stage are written by the engine, whoever
         # reports; the person's own rights are checked right below
@@ -264,6 +267,7 @@ class CareCase(models.Model):
         for case, vals in zip(self, vals_list, strict=True):
             if vals.get("owner_id"):
                 case._check_may_own(case.owner_id)
+                case._check_may_assign(case.owner_id)
 
     def _complete_vals(self, vals_list):
         """Number, customer, order, journey and category's defaults of new cases."""
@@ -430,6 +434,12 @@ class CareCase(models.Model):
                         )
                     )
         return super()._check_stage(stage)
+
+    def _skipped_stages(self, stage):
+        # the customer's own word closes a case, whatever we still wanted to see to
+        if stage.category == "closed" and self.env.su:
+            return {}
+        return super()._skipped_stages(stage)
 
     def _stage_events(self, before):
         now = self.env.cr.now()

@@ -211,6 +211,11 @@ class CareFollowup(models.Model):
     @api.depends("journey_id", "case_id.journey_id", "sale_line_id", "merged_ids")
     def _compute_order_name(self):
         # sudo: whoever has to call the customer may know about what
+        for row in self.filtered(lambda row: not row._origin):
+            # being typed in: only of what the person may read anyway
+            row.order_name = row.products = False
+            if not row._record()._origin._filtered_access("read"):
+                self -= row  # noqa: PLW0642
         for followup in self.sudo():
             all_rows = followup | followup.merged_ids
             journeys = all_rows.journey_id | all_rows.case_id.journey_id

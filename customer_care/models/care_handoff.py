@@ -1,7 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
-from .care_due_mixin import ENGINE
 from .care_guard import refuse_forged, take_from_person
 
 #: States in which somebody still has to answer.
@@ -91,8 +90,12 @@ class CareHandoff(models.Model):
     @api.depends("journey_id", "case_id")
     def _compute_subject(self):
         for handoff in self:
+            record = handoff.sudo()._record()
+            if not handoff._origin:
+                # being typed in: only of what the person may read anyway
+                record = record.sudo(False)._origin._filtered_access("read")
             # sudo: who is asked to take something may know what it is
-            handoff.subject = handoff.sudo()._record().display_name
+            handoff.subject = record.display_name
 
     @api.depends("subject", "to_user_id")
     def _compute_display_name(self):
@@ -189,6 +192,13 @@ class CareHandoff(models.Model):
             .create(vals_list)
         )
 
+    def write(self, vals):
+        if not self.env.su and any(
+            handoff.to_user_id != self.env.user or handoff.state not in WAITING for handoff in self
+        ):
+            raise AccessError(self.env._("Only who was asked says why not, and while it waits."))
+        return super().write(vals)
+
     # ------------------------------------------------------------
     # Answering
     # ------------------------------------------------------------
@@ -273,7 +283,7 @@ class CareHandoff(models.Model):
                 "answered_at": self.env.cr.now(),
             }
         )
-        (self.activity_id | self.leader_activity_id).with_context(care_from_handoff=ENGINE).unlink()
+        (self.activity_id | self.leader_activity_id).unlink()
 
     @api.model
     def _overtake(self, records):
@@ -292,8 +302,14 @@ class CareHandoff(models.Model):
 
     @api.model
     def _without_receiver(self, leaving):
-        """Who was asked is gone: the leader decides at once."""
-        waiting = self.search([("to_user_id", "in", leaving.ids), ("state", "=", "planned")])
+        """Who was asked, or was to decide, is gone: who leads now decides at once."""
+        waiting = self.search(
+            [
+                "|",
+                *("&", ("to_user_id", "in", leaving.ids), ("state", "=", "planned")),
+                *("&", ("leader_activity_id.user_id", "in", leaving.ids), ("state", "=", "open")),
+            ]
+        )
         waiting.write({"next_at": self.env.cr.now()})
         waiting._trigger_due()
 

@@ -399,6 +399,17 @@ class CareJourney(models.Model):
         return self.type_id.team_id
 
     def _check_stage(self, stage):
+        if stage.category == "cancelled" and not self.env.su:
+            # sudo: whether the order lives, whoever moves the journey
+            living = self.sudo().filtered(lambda journey: journey.order_id.state == "sale")
+            if living:
+                raise UserError(
+                    self.env._(
+                        "Cancel the order %s: its journey ends with it, and so does what was "
+                        "planned.",
+                        living[0].order_id.name,
+                    )
+                )
         if any(journey.type_id != stage.type_id for journey in self):
             raise UserError(
                 self.env._("“%(stage)s” is a stage of another journey type.", stage=stage.name)

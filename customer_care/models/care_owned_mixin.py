@@ -200,18 +200,21 @@ class CareOwnedMixin(models.AbstractModel):
             check_targets(self, [vals])
             self._check_stays(vals)
         gestures = {k: vals[k] for k in ("stage_id", "owner_id") if k in vals}
-        if not gestures:
-            return super().write(vals)
-        self.check_access("write")
+        if gestures:
+            self.check_access("write")
+        owner = self.env["res.users"].browse(gestures.get("owner_id") or [])
+        if owner:
+            # by the team that has it, not by one that the same write gives it to
+            self.filtered(lambda record: record.owner_id != owner)._check_may_assign(owner)
         rest = {k: v for k, v in vals.items() if k not in gestures}
         if rest:
             super().write(rest)
+        if "team_id" in rest:
+            # sudo: who has it is noted by the engine, whoever changes it
+            self.env["care.tenure"]._turn_over(self.sudo())
         if "stage_id" in gestures:
             self._enter_stage(self.env["care.stage"].browse(gestures["stage_id"]))
         if "owner_id" in gestures:
-            owner = self.env["res.users"].browse(gestures["owner_id"])
-            if owner:
-                self.filtered(lambda record: record.owner_id != owner)._check_may_assign(owner)
             self._set_owner(owner)
         return True
 
@@ -374,6 +377,8 @@ class CareOwnedMixin(models.AbstractModel):
             records._set_owner(owner, chosen=True, turn=False)
         moving = moving.with_context(care_entering=None)
         self.env["care.tenure"]._turn_over(moving)
+        if stage.category in OVER:
+            self.env["care.handoff"]._overtake(moving)
         for event, records in moving._stage_events(before).items():
             records._care_event(event)
 
@@ -435,8 +440,11 @@ class CareOwnedMixin(models.AbstractModel):
         skipped = {}
         for record in self:
             for mandatory in must:
-                behind = record.stage_id and (
-                    mandatory == record.stage_id or mandatory._is_before(record.stage_id)
+                # what was cancelled or closed has not come by the stages before that
+                behind = (
+                    record.stage_id
+                    and record.stage_category not in OVER
+                    and (mandatory == record.stage_id or mandatory._is_before(record.stage_id))
                 )
                 if not behind and (record.id, mandatory) not in passed:
                     skipped[record] = mandatory

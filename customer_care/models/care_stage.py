@@ -222,6 +222,19 @@ class CareStage(models.Model):
             types._check_stages()
         return result
 
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_travelled(self):
+        # sudo: whoever had something here, in whatever company
+        pieces = self.env["care.tenure"].sudo().search([("stage_id", "in", self.ids)], limit=1)
+        if pieces:
+            raise UserError(
+                self.env._(
+                    "Journeys or cases have been in “%s”, and who had them there is kept. "
+                    "Archive it instead.",
+                    pieces.stage_id.name,
+                )
+            )
+
     def unlink(self):
         models_before, types = set(self.mapped("res_model")), self.type_id
         result = super().unlink()

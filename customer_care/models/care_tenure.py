@@ -28,7 +28,7 @@ class CareTenure(models.Model):
         "res.company", required=True, readonly=True, ondelete="cascade", index=True
     )
     user_id = fields.Many2one("res.users", "Owner", required=True, readonly=True)
-    stage_id = fields.Many2one("care.stage", required=True, readonly=True, ondelete="cascade")
+    stage_id = fields.Many2one("care.stage", required=True, readonly=True, ondelete="restrict")
     team_id = fields.Many2one(
         "care.team", readonly=True, ondelete="set null", index="btree_not_null"
     )

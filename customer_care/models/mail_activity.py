@@ -1,4 +1,5 @@
 from odoo import models
+from odoo.exceptions import UserError
 
 from .care_due_mixin import ENGINE
 
@@ -36,6 +37,12 @@ class MailActivity(models.Model):
     def _action_done(self, feedback=False, attachment_ids=None):
         followups = self.env["care.followup"]._from_activities(self)
         promises = self.env["care.promise"]._from_activities(self)
+        # sudo: whether it asks for an answer, whoever ticks it off
+        asking = self.env["care.handoff"].sudo()
+        if asking.search_count(
+            [("activity_id", "in", self.ids), ("state", "in", ("planned", "open"))], limit=1
+        ):
+            raise UserError(self.env._("This hand-off waits for your answer: My Day → Hand-offs."))
         result = super()._action_done(feedback=feedback, attachment_ids=attachment_ids)
         if followups:
             followups._finish()

@@ -122,6 +122,13 @@ class TestTenure(OwnedCase):
         pieces = self._assert_one_owner(case)
         self.assertEqual(pieces[0].seconds, 7 * 3600)
 
+    def test_a_change_of_team_is_a_new_piece(self):
+        journey = self._started()
+        other = self.team.copy({"name": "Other"})
+        with self._at(MONDAY_16):
+            journey.team_id = other
+        self.assertEqual(self._assert_one_owner(journey).team_id, self.team | other)
+
     def test_nobody_forges_a_tenure(self):
         piece = self._pieces(self._started())
         tenures = self.env["care.tenure"].with_user(self.manager)
@@ -363,6 +370,59 @@ class TestHandoff(OwnedCase):
         )
         with self.assertRaisesRegex(UserError, re.escape(f"Ask {self.agent2.name} instead")):
             self._offer(journey)
+
+    def test_it_is_answered_and_not_ticked_off(self):
+        journey = self._started()
+        handoff = self._offer(journey)
+        with self.assertRaisesRegex(UserError, "waits for your answer"):
+            handoff.activity_id.with_user(self.agent).action_done()
+        self.assertEqual(handoff.answer, "waiting")
+
+    def test_what_has_ended_is_handed_to_nobody(self):
+        journey = self._started()
+        handoff = self._offer(journey)
+        journey.order_id._action_cancel()
+        self.assertEqual(handoff.answer, "overtaken")
+        self.assertFalse(self._activities(journey))
+
+    def test_the_reason_is_the_word_of_who_declined(self):
+        journey = self._started()
+        handoff = self._offer(journey)
+        handoff.with_user(self.agent).answer_note = "Away until Friday"
+        handoff.with_user(self.agent).action_decline()
+        for user in (self.rep, self.agent):
+            with self.assertRaises(AccessError):
+                handoff.with_user(user).answer_note = "Lazy"
+
+    def test_a_leader_who_goes_leaves_the_question_to_who_leads_now(self):
+        journey = self._started()
+        handoff = self._offer(journey)
+        self._run("care.handoff", days=7)
+        self.assertEqual(handoff.leader_activity_id.user_id, self.leader)
+        self.leader.action_archive()
+        self._run("care.handoff")
+        self.assertEqual(handoff.leader_activity_id.user_id, self.manager)
+
+    def test_leading_a_team_gives_no_right_over_what_another_has(self):
+        journey = self._started()
+        mine = self.team.copy({"name": "Mine", "leader_id": self.rep.id})
+        with self.assertRaisesRegex(UserError, "Hand Over"):
+            journey.with_user(self.rep).write({"team_id": mine.id, "owner_id": self.agent.id})
+
+    def test_what_one_may_not_read_is_not_told_while_typing(self):
+        journey = self._started()
+        outsider = self._user("care_outside", "customer_care.group_agent")
+        for model, spec in (
+            ("care.handoff", {"subject": {}}),
+            ("care.followup", {"order_name": {}, "products": {}}),
+        ):
+            told = (
+                self.env[model]
+                .with_user(outsider)
+                .onchange({"journey_id": journey.id}, ["journey_id"], {"journey_id": {}, **spec})
+            )
+            self.assertNotIn(self.customer.name, str(told))
+            self.assertNotIn(journey.order_id.name, str(told))
 
     def test_one_question_at_a_time(self):
         journey = self._started()
@@ -623,14 +683,45 @@ class TestWay(OwnedCase):
         case = self._case(resolution="Mended")
         case.with_user(self.agent).action_resolve()
         self.assertTrue(case._customer_answers("yes"))
-        self.assertEqual(case.stage_id, check)
-        self.assertEqual(case.customer_answer, "yes")
+        self.assertEqual(case.stage_category, "closed")
+        self.assertEqual((case.customer_answer, case.cycle), ("yes", 1))
+        late = check.copy({"sequence": 56, "may_skip": True, "name": "Late"})
+        with self.assertRaisesRegex(UserError, "may not be skipped"):
+            self._case().with_user(self.agent).stage_id = late
+        with self.assertRaisesRegex(UserError, "may not be skipped"):
+            self.env["care.case"].with_user(self.agent).create(
+                {"name": "x", "partner_id": self.customer.id, "stage_id": late.id}
+            )
 
     def test_a_cancellation_skips_what_it_will(self):
         self.stages[1].may_skip = False
         order = self._confirmed()
         order._action_cancel()
         self.assertEqual(self._journey(order).stage_category, "cancelled")
+
+    def test_cancelled_is_no_way_round_and_ends_no_journey_of_a_living_order(self):
+        self.stages[1].may_skip = False
+        journey = self._started()
+        with self.assertRaisesRegex(UserError, "Cancel the order"):
+            journey.with_user(self.rep).stage_id = self.stages[4]
+        self.assertEqual(journey.stage_id, self.stages[0])
+        journey._enter_stage(self.stages[4])
+        with self.assertRaisesRegex(UserError, "may not be skipped"):
+            journey.with_user(self.manager).stage_id = self.stages[2]
+
+    def test_who_registers_a_case_gives_nobody_work(self):
+        cases = self.env["care.case"].with_user(self.agent)
+        vals = {"name": "x", "partner_id": self.customer.id, "team_id": self.team.id}
+        with self.assertRaisesRegex(UserError, "Hand Over"):
+            cases.create({**vals, "owner_id": self.agent2.id})
+        self.assertEqual(cases.create({**vals, "owner_id": self.agent.id}).owner_id, self.agent)
+
+    def test_a_stage_that_was_travelled_is_archived_and_not_deleted(self):
+        journey = self._started()
+        with self._at(MONDAY_16):
+            journey._enter_stage(self.stages[1])
+        with self.assertRaisesRegex(UserError, "Archive it"):
+            self.stages[0].unlink()
 
     def test_a_limit_is_near_and_then_over_and_both_are_found(self):
         self.stages[0].days_limit = 10
