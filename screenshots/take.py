@@ -85,7 +85,7 @@ def take_all(camera):
             "button", name="Done"
         ).click()
         dialog = page.get_by_role("dialog")
-        dialog.get_by_label("Problem", exact=True).check()
+        dialog.locator(".o_selection_badge", has_text="Problem").click()
         dialog.locator("[name=feedback] textarea").fill(
             "“The left zone beeps and goes off after a minute.”"
         )
@@ -93,9 +93,16 @@ def take_all(camera):
     with camera.page_of("rita", PHONE) as page:
         view(page, "/odoo/my-follow-ups")
         camera.take(page, "my-follow-ups-phone")
+        view(page, "/odoo/action-customer_care.care_standard_action")
+        camera.take(page, "standards-phone")
     with camera.page_of("marc") as page:
         view(page, "/odoo/journeys")
         camera.take(page, "journeys")
+        card(page, "Greenfield").click()
+        page.locator(".o_form_view").wait_for()
+        camera.take(page, "journey")
+        view(page, "/odoo/action-customer_care.care_promise_action_all")
+        camera.take(page, "promises")
         view(page, "/odoo/action-customer_care_sla.care_sla_policy_action")
         page.get_by_role("cell", name="Key customers: two hours").click()
         page.locator(".o_form_view").wait_for()
@@ -108,8 +115,8 @@ def take_all(camera):
         card(page, "Film on the glasses").click()
         page.locator(".o_form_view .o-mail-Message").first.wait_for()
         camera.take(page, "case")
-        view(page, "/odoo/promises")
-        camera.take(page, "promises")
+        view(page, "/odoo/levels-at-risk")
+        camera.take(page, "levels-at-risk")
     for viewport, name in ((DESKTOP, "portal-case"), (PHONE, "portal-case-phone")):
         with camera.page_of("clara", viewport) as page:
             page.goto("/my/cases")

@@ -16,7 +16,7 @@ def server(world):
     return world.server
 
 
-def test_a_card_is_dragged_to_the_next_stage(world, page_of):
+def test_a_card_is_dragged_to_the_next_stage(world, page_of, wait_until):
     marc = page_of("marc")
     open_app(marc, "Customer Care", "Journeys")
     card = marc.locator(".o_kanban_record", has_text="Yuki Tanaka").first
@@ -37,7 +37,7 @@ def test_a_card_is_dragged_to_the_next_stage(world, page_of):
         " JOIN res_partner p ON p.id = j.partner_id WHERE p.name = 'Yuki Tanaka'"
         " ORDER BY j.id DESC LIMIT 1"
     )
-    assert world.sql(stage) == "Delivery and installation"
+    wait_until(lambda: world.sql(stage) == "Delivery and installation")
     pieces = (
         "SELECT s.name->>'en_US' FROM care_tenure t JOIN care_stage s ON s.id = t.stage_id"
         " JOIN care_journey j ON j.id = t.journey_id JOIN res_partner p ON p.id = j.partner_id"
@@ -72,7 +72,7 @@ def test_a_journey_is_handed_over_and_accepted(world, page_of):
     assert world.sql(owner) == "nora"
 
 
-def test_a_morning_of_follow_ups_is_worked_on_a_phone(world, page_of):
+def test_a_morning_of_follow_ups_is_worked_on_a_phone(world, page_of, wait_until):
     rita = page_of("rita")
     rita.set_viewport_size({"width": 390, "height": 844})
     rita.goto("/odoo/my-follow-ups")
@@ -86,11 +86,7 @@ def test_a_morning_of_follow_ups_is_worked_on_a_phone(world, page_of):
     )
     before = int(world.sql(done))
     card.get_by_label("All well").click()
-    for _try in range(100):
-        if int(world.sql(done)) == before + 1:
-            break
-        rita.wait_for_timeout(100)
-    assert int(world.sql(done)) == before + 1, "one tap"
+    wait_until(lambda: int(world.sql(done)) == before + 1, message="it takes more than one tap")
 
 
 def test_an_agent_writes_down_a_case_by_hand(world, page_of):
