@@ -180,10 +180,11 @@ class CarePromise(models.Model):
                 self._check_engine_fields(
                     {k: v for k, v in vals.items() if k not in self._manual_fields}
                 )
+        memo = {}
         # sudo: the moments and the team are written by the engine; the person's own rights are
         # checked right below
         rows = super(CarePromise, self.sudo()).create(
-            [self._prepare_promise(vals) for vals in vals_list]
+            [self._prepare_promise(vals, memo) for vals in vals_list]
         )
         if person:
             rows = rows.sudo(False)
@@ -193,7 +194,7 @@ class CarePromise(models.Model):
         return rows
 
     @api.model
-    def _prepare_promise(self, vals):
+    def _prepare_promise(self, vals, memo):
         """Complete what a person says: team, moments, and when the engine looks at it."""
         # sudo: to look up whom the given record belongs to
         draft = self.sudo().new(vals)
@@ -216,7 +217,7 @@ class CarePromise(models.Model):
             "team_id": team.id,
             "date_due": date_due,
             "promised_at": self.env.cr.now(),
-            **self._moments(date_due, draft.hour_due, user, company),
+            **self._moments(date_due, draft.hour_due, user, company, memo),
         }
 
     def write(self, vals):
@@ -225,10 +226,11 @@ class CarePromise(models.Model):
             self._check_person_may_change(vals, moving)
         result = super().write(vals)
         if moving:
+            memo = {}
             # sudo: the engine's moments follow what the person changed by right
             for promise in self.sudo():
                 moments = promise._moments(
-                    promise.date_due, promise.hour_due, promise.user_id, promise.company_id
+                    promise.date_due, promise.hour_due, promise.user_id, promise.company_id, memo
                 )
                 if promise._reminders():
                     moments["next_at"] = moments["break_at"]
@@ -250,6 +252,8 @@ class CarePromise(models.Model):
         if any(promise.done_at or promise.result for promise in self) and set(vals) - {"note"}:
             raise UserError(self.env._("This promise is over: what was promised stays as it is."))
         leader = self.env.user.has_group("customer_care.group_leader")
+        if "user_id" in vals and not leader:
+            self._check_person_may_take(vals["user_id"])
         if moving and not leader and any(promise.due_at < self.env.cr.now() for promise in self):
             raise UserError(
                 self.env._(
@@ -261,6 +265,17 @@ class CarePromise(models.Model):
             user = self.env["res.users"].browse(vals["user_id"])
             for company in self.company_id:
                 self._check_may_answer(user, company)
+
+    def _check_person_may_take(self, user_id):
+        """A colleague may take a promise over before it is due; nobody gives their own away."""
+        now = self.env.cr.now()
+        changed = self.filtered(lambda promise: promise.user_id.id != user_id)
+        if changed and (user_id != self.env.uid or any(row.due_at <= now for row in changed)):
+            raise UserError(
+                self.env._(
+                    "Who promised answers for it. Ask your team leader if somebody else has to."
+                )
+            )
 
     def _check_to_come(self):
         if any(promise.due_at <= self.env.cr.now() for promise in self):
@@ -283,6 +298,14 @@ class CarePromise(models.Model):
         if not self.env.su and any(promise.status != "open" for promise in self):
             raise UserError(
                 self.env._("What became of a promise stays. Only an open one can be deleted.")
+            )
+        leader = self.env.su or self.env.user.has_group("customer_care.group_leader")
+        if not leader and any(promise.due_at <= self.env.cr.now() for promise in self):
+            raise UserError(
+                self.env._(
+                    "The time of this promise has passed: it stays, and will be kept late or "
+                    "broken."
+                )
             )
 
     def action_done_dialog(self):
@@ -379,7 +402,7 @@ class CarePromise(models.Model):
     # ------------------------------------------------------------
 
     @api.model
-    def _moments(self, day, hour, user, company):
+    def _moments(self, day, hour, user, company, memo):
         """When a promise is due and broken, and when the engine reminds: column values."""
         # sudo: a colleague's time zone
         zone = pytz.timezone(user.sudo().tz or company._care_tz())
@@ -388,21 +411,22 @@ class CarePromise(models.Model):
         due_at = due_at.astimezone(pytz.utc).replace(tzinfo=None)
         return {
             "due_at": due_at,
-            "break_at": self._after_grace(due_at, user, company),
+            "break_at": self._after_grace(due_at, user, company, memo),
             "state": "planned",
             "next_at": self.env["care.followup"]._morning(day, user, company),
         }
 
     @api.model
-    def _after_grace(self, due_at, user, company):
-        """The end of the company's grace: so many working days of the person later."""
+    def _after_grace(self, due_at, user, company, memo):
+        """The end of the company's grace: so many days on which the person works later, at the
+        same time of day.
+        """
         days = company.care_promise_grace_days
         if not days:
             return due_at
-        worktime = company._care_worktime_of(user)
-        if not worktime:
-            return due_at + timedelta(days=days)
-        return worktime._apply("add_days", due_at, days)[1]
+        workdays = self.env["care.followup"]._workdays(user, company, memo)
+        local = pytz.utc.localize(due_at).astimezone(workdays.zone)
+        return workdays.at(workdays.add(local.date(), days), local.time())
 
     def _finish(self):
         """Done now, by whoever is at it."""

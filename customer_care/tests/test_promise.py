@@ -146,6 +146,24 @@ class TestPromise(CareCase):
         promise = self._promise(hour_due=12)
         self.assertEqual(promise.break_at, promise.due_at)
 
+    def test_the_persons_own_leave_does_not_count_as_grace(self):
+        """As for follow-ups: due on Monday, away on Tuesday and Wednesday."""
+        self.company.care_promise_grace_days = 1
+        resource = self.env["resource.resource"].create(
+            {"name": "Rep", "user_id": self.rep.id, "company_id": self.company.id}
+        )
+        self.env["resource.calendar.leaves"].create(
+            {
+                "name": "Away",
+                "resource_id": resource.id,
+                "company_id": self.company.id,
+                "time_type": "leave",
+                "date_from": datetime(2030, 3, 4, 23, 0),
+                "date_to": datetime(2030, 3, 6, 22, 59, 59),
+            }
+        )
+        self.assertEqual(self._promise(hour_due=12).break_at, datetime(2030, 3, 7, 11, 0))
+
     # ------------------------------------------------------------
     # Reminder and leader
     # ------------------------------------------------------------
@@ -246,6 +264,39 @@ class TestPromise(CareCase):
             with self.assertRaises(UserError):
                 promise.date_due = "2030-03-20"
             promise.with_user(self.leader).date_due = "2030-03-20"
+
+    def test_only_what_is_not_due_yet_can_be_deleted_by_who_promised_it(self):
+        self._promise().unlink()
+        promise = self._promise()
+        with self._at(promise.due_at):
+            self.env.invalidate_all()
+            with self.assertRaises(UserError):
+                promise.unlink()
+            self.assertTrue(promise.exists())
+            promise.with_user(self.leader).unlink()
+        self.assertFalse(promise.exists())
+
+    def test_nobody_gives_a_promise_away_but_the_leader(self):
+        promise = self._promise()
+        for moment in (promise.due_at - timedelta(hours=1), promise.due_at):
+            with self.subTest(moment), self._at(moment):
+                self.env.invalidate_all()
+                with self.assertRaises(UserError):
+                    promise.user_id = self.agent
+                promise.user_id = self.rep  # as it is
+        self.assertEqual(promise.user_id, self.rep)
+        promise.with_user(self.leader).user_id = self.agent
+        self.assertEqual(promise.user_id, self.agent)
+
+    def test_the_owner_of_the_journey_takes_a_promise_over_only_before_it_is_due(self):
+        promise = self._promise()
+        promise.with_user(self.leader).user_id = self.agent
+        with self._at(promise.due_at):
+            self.env.invalidate_all()
+            with self.assertRaises(UserError):
+                promise.user_id = self.rep  # whose journey it is
+        promise.user_id = self.rep
+        self.assertEqual(promise.user_id, self.rep)
 
     def test_nothing_is_promised_for_a_time_that_has_passed(self):
         with self.assertRaises(UserError):
