@@ -87,12 +87,18 @@ class CarePromise(models.Model):
         index="btree_not_null",
     )
     status = fields.Selection(
-        [("open", "Open"), ("kept", "Kept"), ("late", "Late"), ("broken", "Broken")],
+        [
+            ("open", "Open"),
+            ("kept", "Kept"),
+            ("late", "Late"),
+            ("broken", "Broken"),
+            ("cancelled", "No Longer Due"),
+        ],
         "Promise",
         compute="_compute_status",
         search="_search_status",
         help="Kept: done by then. Late: done after that. Broken: said to be, or not done when the "
-        "grace had passed.",
+        "grace had passed. No longer due: the order was cancelled before.",
     )
     due_group = fields.Selection(
         [("overdue", "Overdue"), ("today", "Today"), ("coming", "Coming"), ("over", "Over")],
@@ -119,7 +125,7 @@ class CarePromise(models.Model):
         for promise in self:
             promise.display_name = " · ".join(filter(None, (promise.partner_id.name, promise.name)))
 
-    @api.depends("result", "break_at")
+    @api.depends("result", "break_at", "state")
     def _compute_status(self):
         for promise in self:
             promise.status = promise._status_now()
@@ -127,6 +133,8 @@ class CarePromise(models.Model):
     def _status_now(self):
         """What is true at this moment, without waiting for the cron."""
         self.ensure_one()
+        if self.state == "cancelled":
+            return "cancelled"
         gone = self.break_at and self.break_at <= self.env.cr.now()
         return self.result or ("broken" if gone else "open")
 
@@ -135,18 +143,21 @@ class CarePromise(models.Model):
             return NotImplemented
         now = self.env.cr.now()
         domains = [[("result", "in", [status for status in value if status != "open"])]]
+        waiting = [("result", "=", False), ("state", "!=", "cancelled")]
         if "open" in value:
-            domains.append([("result", "=", False), ("break_at", ">", now)])
+            domains.append([*waiting, ("break_at", ">", now)])
         if "broken" in value:
-            domains.append([("result", "=", False), ("break_at", "<=", now)])
+            domains.append([*waiting, ("break_at", "<=", now)])
+        if "cancelled" in value:
+            domains.append([("state", "=", "cancelled")])
         return fields.Domain.OR(domains)
 
-    @api.depends("due_at", "done_at")
+    @api.depends("due_at", "done_at", "state")
     @api.depends_context("tz")
     def _compute_due_group(self):
         now, today = self.env.cr.now(), fields.Date.context_today(self)
         for promise in self:
-            if promise.done_at:
+            if promise.done_at or promise.state == "cancelled":
                 promise.due_group = "over"
             elif promise.due_at and promise.due_at < now:
                 promise.due_group = "overdue"
@@ -249,7 +260,8 @@ class CarePromise(models.Model):
 
     def _check_person_may_change(self, vals, moving):
         check_targets(self, [vals])
-        if any(promise.done_at or promise.result for promise in self) and set(vals) - {"note"}:
+        over = any(row.done_at or row.result or row.state == "cancelled" for row in self)
+        if over and set(vals) - {"note"}:
             raise UserError(self.env._("This promise is over: what was promised stays as it is."))
         leader = self.env.user.has_group("customer_care.group_leader")
         if "user_id" in vals and not leader:
@@ -325,6 +337,8 @@ class CarePromise(models.Model):
         self.check_access("write")
         if any(promise.done_at for promise in self):
             raise UserError(self.env._("This promise is done already."))
+        if any(promise.state == "cancelled" for promise in self):
+            raise UserError(self.env._("This promise is no longer due: the order was cancelled."))
         self._finish()
         return {"type": "ir.actions.act_window_close"}
 
@@ -430,7 +444,7 @@ class CarePromise(models.Model):
 
     def _finish(self):
         """Done now, by whoever is at it."""
-        rows = self.filtered(lambda promise: not promise.done_at)
+        rows = self.filtered(lambda row: not row.done_at and row.state != "cancelled")
         now = self.env.cr.now()
         for promise in rows:
             result = promise._status_now()
@@ -450,6 +464,26 @@ class CarePromise(models.Model):
             )
         rows._trigger_due()
         rows._close_reminders()
+
+    @api.model
+    def _no_longer_due(self, journeys, orders):
+        """These sales came to nothing: what was promised about them, and in their follow-ups, and
+        is still open ends. What is broken stays broken.
+        """
+        if not journeys and not orders:
+            return
+        rows = self.search(
+            [
+                ("status", "=", "open"),
+                "|",
+                "|",
+                ("journey_id", "in", journeys.ids),
+                ("followup_id.journey_id", "in", journeys.ids),
+                ("order_id", "in", orders.ids),
+            ]
+        )._cancel_due()
+        if rows:
+            rows._reminders().unlink()
 
     # ------------------------------------------------------------
     # Running: the reminder on its morning, the leader when it is broken
@@ -495,7 +529,13 @@ class CarePromise(models.Model):
     @api.model
     def _hand_over(self, leaving):
         """What these users promised and have not done is answered for by who stands in."""
-        rows = self.search([("user_id", "in", leaving.ids), ("done_at", "=", False)])
+        rows = self.search(
+            [
+                ("user_id", "in", leaving.ids),
+                ("done_at", "=", False),
+                ("state", "!=", "cancelled"),
+            ]
+        )
         for user, mine in rows.grouped(lambda row: row._present(row.user_id, leaving)).items():
             mine.write({"user_id": user.id})
 

@@ -337,6 +337,94 @@ class TestPromise(CareCase):
         self.assertEqual(self._activities(promise).user_id, self.agent)
 
     # ------------------------------------------------------------
+    # A cancelled order
+    # ------------------------------------------------------------
+
+    def test_a_cancelled_order_ends_what_was_promised_about_it(self):
+        followup = (
+            self.env["care.followup"]
+            .with_user(self.rep)
+            .create({"name": "Ask", "journey_id": self.journey.id})
+        )
+        about = {"journey_id": False}
+        open_ones = (
+            self._promise()
+            | self._promise(**about, order_id=self.order.id)
+            | self._promise(**about, followup_id=followup.id)
+        )
+        kept = self._promise()
+        kept.action_keep()
+        broken = self._promise(note="No van")
+        broken.action_break()
+        elsewhere = self._promise(**about)
+        promise = open_ones[0]
+        self._due(promise.next_at)
+        self.assertTrue(self._activities(promise))
+        self.order._action_cancel()
+        self.assertEqual(set(open_ones.mapped("status")), {"cancelled"})
+        self.assertEqual(set(open_ones.mapped("due_group")), {"over"})
+        self.assertFalse(any(open_ones.mapped("next_at")))
+        self.assertFalse(self._activities(promise), "out of the person's activities")
+        self.assertEqual((kept | broken | elsewhere).mapped("status"), ["kept", "broken", "open"])
+        self._due(promise.break_at + timedelta(days=9))
+        self.assertFalse(self._activities(promise))
+        self.assertEqual(set(open_ones.mapped("status")), {"cancelled"})
+        found = self.env["care.promise"].search(
+            [("status", "=", "cancelled"), ("partner_id", "=", self.customer.id)]
+        )
+        self.assertEqual(found, open_ones.sudo().sorted())
+        self.assertFalse(
+            self.env["care.promise"].search(
+                [("status", "in", ["open", "broken"]), ("id", "in", open_ones.ids)]
+            )
+        )
+        for gesture in ("action_open_case", "action_keep", "unlink"):
+            with self.subTest(gesture), self.assertRaises(UserError):
+                getattr(promise, gesture)()
+        with self.assertRaises(UserError):
+            promise.date_due = "2031-01-01"
+
+    def test_a_cancelled_order_without_a_journey_ends_its_promises_too(self):
+        order = self._order()
+        promise = self._promise(journey_id=False, order_id=order.id)
+        order._action_cancel()
+        self.assertEqual(promise.status, "cancelled")
+
+    def test_what_was_broken_before_the_order_was_cancelled_stays_broken(self):
+        promise = self._promise()
+        with self._at(promise.break_at):
+            self.env.invalidate_all()
+            self.order._action_cancel()
+            self.assertEqual(promise.status, "broken")
+
+    def test_orders_cancelled_together_end_their_promises_in_one_go(self):
+        def cost(number):
+            orders = self.env["sale.order"].browse()
+            for _n in range(number):
+                orders |= self._order()
+            self.env["care.promise"].create(
+                [
+                    {
+                        "name": "Bring it",
+                        "partner_id": self.customer.id,
+                        "order_id": order.id,
+                        "user_id": self.rep.id,
+                        "date_due": MONDAY.date(),
+                    }
+                    for order in orders
+                ]
+            )
+            self.env.flush_all()
+            self.env.invalidate_all()
+            start = self.env.cr.sql_log_count
+            self.env["care.promise"].sudo()._no_longer_due(self.journey.browse(), orders)
+            self.env.flush_all()
+            return self.env.cr.sql_log_count - start
+
+        cost(2)
+        self.assertLessEqual(cost(12), cost(3) + 1)
+
+    # ------------------------------------------------------------
     # Made from any screen in two fields
     # ------------------------------------------------------------
 
