@@ -99,9 +99,7 @@ class TestProfileFollows(CareCase):
             profile, [{"no_followup": True, "no_survey": True, "note": "Works at night"}]
         )
         self.assertFalse(
-            self.env["care.profile"].search(
-                [("partner_id", "in", (self.customer | colleague).ids)]
-            )
+            self.env["care.profile"].search([("partner_id", "in", (self.customer | colleague).ids)])
         )
 
     def test_a_contact_who_leaves_a_firm_takes_nothing_from_it(self):
