@@ -11,6 +11,8 @@
         "security/ir_rules.xml",
         "views/care_followup_views.xml",
         "views/care_journey_views.xml",
+        "views/care_need_views.xml",
+        "views/care_promise_views.xml",
         "views/crm_lead_views.xml",
     ],
     "demo": ["demo/crm_demo.xml"],

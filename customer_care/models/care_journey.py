@@ -309,6 +309,7 @@ class CareJourney(models.Model):
             )[:1]
             if stage:
                 mine._enter_stage(stage)
+        self.env["care.promise"]._no_longer_due(self, self.order_id)
 
     # ------------------------------------------------------------
     # What happens to the order

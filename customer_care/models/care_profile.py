@@ -118,6 +118,48 @@ class CareProfile(models.Model):
         return result
 
     @api.model
+    def _follow(self, moved):
+        """These customers belong to another company now: what is known of them goes along.
+
+        Where that company has a profile already, the stricter of both wins.
+
+        :param moved: partners that were their own commercial partner
+        """
+        # sudo: whoever edits contacts, what the customer asked for is kept
+        profiles = self.sudo().search(
+            [("partner_id", "in", (moved | moved.commercial_partner_id).ids)], order="id"
+        )
+        known = {
+            (profile.partner_id, profile.company_id): profile
+            for profile in profiles
+            if profile.partner_id not in moved
+        }
+        doubles = self.sudo().browse()
+        for profile in profiles.filtered(lambda profile: profile.partner_id in moved):
+            customer = profile.partner_id.commercial_partner_id
+            other = known.setdefault((customer, profile.company_id), profile)
+            if other == profile:
+                profile.partner_id = customer
+            else:
+                other._take_over(profile)
+                doubles |= profile
+        doubles.unlink()
+
+    def _take_over(self, other):
+        """What is known of another becomes known here: an opt-out counts, blanks are filled."""
+        self.ensure_one()
+        vals = {
+            name: other[name]
+            for name in ("no_followup", "no_survey", "preferred_channel", "contact_days", "note")
+            if other[name] and not self[name]
+        }
+        if other.tier_id and not self.tier_id:
+            vals["tier_id"] = other.tier_id.id
+        if not self.contact_from and not self.contact_to:
+            vals.update(contact_from=other.contact_from, contact_to=other.contact_to)
+        self.write(vals)
+
+    @api.model
     def _for(self, partners, company):
         """Profiles of the customers behind ``partners`` in ``company``.
 

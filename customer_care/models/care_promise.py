@@ -87,12 +87,18 @@ class CarePromise(models.Model):
         index="btree_not_null",
     )
     status = fields.Selection(
-        [("open", "Open"), ("kept", "Kept"), ("late", "Late"), ("broken", "Broken")],
+        [
+            ("open", "Open"),
+            ("kept", "Kept"),
+            ("late", "Late"),
+            ("broken", "Broken"),
+            ("cancelled", "No Longer Due"),
+        ],
         "Promise",
         compute="_compute_status",
         search="_search_status",
         help="Kept: done by then. Late: done after that. Broken: said to be, or not done when the "
-        "grace had passed.",
+        "grace had passed. No longer due: the order was cancelled before.",
     )
     due_group = fields.Selection(
         [("overdue", "Overdue"), ("today", "Today"), ("coming", "Coming"), ("over", "Over")],
@@ -119,7 +125,7 @@ class CarePromise(models.Model):
         for promise in self:
             promise.display_name = " · ".join(filter(None, (promise.partner_id.name, promise.name)))
 
-    @api.depends("result", "break_at")
+    @api.depends("result", "break_at", "state")
     def _compute_status(self):
         for promise in self:
             promise.status = promise._status_now()
@@ -127,6 +133,8 @@ class CarePromise(models.Model):
     def _status_now(self):
         """What is true at this moment, without waiting for the cron."""
         self.ensure_one()
+        if self.state == "cancelled":
+            return "cancelled"
         gone = self.break_at and self.break_at <= self.env.cr.now()
         return self.result or ("broken" if gone else "open")
 
@@ -135,18 +143,21 @@ class CarePromise(models.Model):
             return NotImplemented
         now = self.env.cr.now()
         domains = [[("result", "in", [status for status in value if status != "open"])]]
+        waiting = [("result", "=", False), ("state", "!=", "cancelled")]
         if "open" in value:
-            domains.append([("result", "=", False), ("break_at", ">", now)])
+            domains.append([*waiting, ("break_at", ">", now)])
         if "broken" in value:
-            domains.append([("result", "=", False), ("break_at", "<=", now)])
+            domains.append([*waiting, ("break_at", "<=", now)])
+        if "cancelled" in value:
+            domains.append([("state", "=", "cancelled")])
         return fields.Domain.OR(domains)
 
-    @api.depends("due_at", "done_at")
+    @api.depends("due_at", "done_at", "state")
     @api.depends_context("tz")
     def _compute_due_group(self):
         now, today = self.env.cr.now(), fields.Date.context_today(self)
         for promise in self:
-            if promise.done_at:
+            if promise.done_at or promise.state == "cancelled":
                 promise.due_group = "over"
             elif promise.due_at and promise.due_at < now:
                 promise.due_group = "overdue"
@@ -180,10 +191,11 @@ class CarePromise(models.Model):
                 self._check_engine_fields(
                     {k: v for k, v in vals.items() if k not in self._manual_fields}
                 )
+        memo = {}
         # sudo: the moments and the team are written by the engine; the person's own rights are
         # checked right below
         rows = super(CarePromise, self.sudo()).create(
-            [self._prepare_promise(vals) for vals in vals_list]
+            [self._prepare_promise(vals, memo) for vals in vals_list]
         )
         if person:
             rows = rows.sudo(False)
@@ -193,7 +205,7 @@ class CarePromise(models.Model):
         return rows
 
     @api.model
-    def _prepare_promise(self, vals):
+    def _prepare_promise(self, vals, memo):
         """Complete what a person says: team, moments, and when the engine looks at it."""
         # sudo: to look up whom the given record belongs to
         draft = self.sudo().new(vals)
@@ -216,7 +228,7 @@ class CarePromise(models.Model):
             "team_id": team.id,
             "date_due": date_due,
             "promised_at": self.env.cr.now(),
-            **self._moments(date_due, draft.hour_due, user, company),
+            **self._moments(date_due, draft.hour_due, user, company, memo),
         }
 
     def write(self, vals):
@@ -225,10 +237,11 @@ class CarePromise(models.Model):
             self._check_person_may_change(vals, moving)
         result = super().write(vals)
         if moving:
+            memo = {}
             # sudo: the engine's moments follow what the person changed by right
             for promise in self.sudo():
                 moments = promise._moments(
-                    promise.date_due, promise.hour_due, promise.user_id, promise.company_id
+                    promise.date_due, promise.hour_due, promise.user_id, promise.company_id, memo
                 )
                 if promise._reminders():
                     moments["next_at"] = moments["break_at"]
@@ -247,9 +260,12 @@ class CarePromise(models.Model):
 
     def _check_person_may_change(self, vals, moving):
         check_targets(self, [vals])
-        if any(promise.done_at or promise.result for promise in self) and set(vals) - {"note"}:
+        over = any(row.done_at or row.result or row.state == "cancelled" for row in self)
+        if over and set(vals) - {"note"}:
             raise UserError(self.env._("This promise is over: what was promised stays as it is."))
         leader = self.env.user.has_group("customer_care.group_leader")
+        if "user_id" in vals and not leader:
+            self._check_person_may_take(vals["user_id"])
         if moving and not leader and any(promise.due_at < self.env.cr.now() for promise in self):
             raise UserError(
                 self.env._(
@@ -261,6 +277,17 @@ class CarePromise(models.Model):
             user = self.env["res.users"].browse(vals["user_id"])
             for company in self.company_id:
                 self._check_may_answer(user, company)
+
+    def _check_person_may_take(self, user_id):
+        """A colleague may take a promise over before it is due; nobody gives their own away."""
+        now = self.env.cr.now()
+        changed = self.filtered(lambda promise: promise.user_id.id != user_id)
+        if changed and (user_id != self.env.uid or any(row.due_at <= now for row in changed)):
+            raise UserError(
+                self.env._(
+                    "Who promised answers for it. Ask your team leader if somebody else has to."
+                )
+            )
 
     def _check_to_come(self):
         if any(promise.due_at <= self.env.cr.now() for promise in self):
@@ -284,6 +311,14 @@ class CarePromise(models.Model):
             raise UserError(
                 self.env._("What became of a promise stays. Only an open one can be deleted.")
             )
+        leader = self.env.su or self.env.user.has_group("customer_care.group_leader")
+        if not leader and any(promise.due_at <= self.env.cr.now() for promise in self):
+            raise UserError(
+                self.env._(
+                    "The time of this promise has passed: it stays, and will be kept late or "
+                    "broken."
+                )
+            )
 
     def action_done_dialog(self):
         """Ask in a dialog what came of it."""
@@ -302,6 +337,8 @@ class CarePromise(models.Model):
         self.check_access("write")
         if any(promise.done_at for promise in self):
             raise UserError(self.env._("This promise is done already."))
+        if any(promise.state == "cancelled" for promise in self):
+            raise UserError(self.env._("This promise is no longer due: the order was cancelled."))
         self._finish()
         return {"type": "ir.actions.act_window_close"}
 
@@ -379,7 +416,7 @@ class CarePromise(models.Model):
     # ------------------------------------------------------------
 
     @api.model
-    def _moments(self, day, hour, user, company):
+    def _moments(self, day, hour, user, company, memo):
         """When a promise is due and broken, and when the engine reminds: column values."""
         # sudo: a colleague's time zone
         zone = pytz.timezone(user.sudo().tz or company._care_tz())
@@ -388,25 +425,26 @@ class CarePromise(models.Model):
         due_at = due_at.astimezone(pytz.utc).replace(tzinfo=None)
         return {
             "due_at": due_at,
-            "break_at": self._after_grace(due_at, user, company),
+            "break_at": self._after_grace(due_at, user, company, memo),
             "state": "planned",
             "next_at": self.env["care.followup"]._morning(day, user, company),
         }
 
     @api.model
-    def _after_grace(self, due_at, user, company):
-        """The end of the company's grace: so many working days of the person later."""
+    def _after_grace(self, due_at, user, company, memo):
+        """The end of the company's grace: so many days on which the person works later, at the
+        same time of day.
+        """
         days = company.care_promise_grace_days
         if not days:
             return due_at
-        worktime = company._care_worktime_of(user)
-        if not worktime:
-            return due_at + timedelta(days=days)
-        return worktime._apply("add_days", due_at, days)[1]
+        workdays = self.env["care.followup"]._workdays(user, company, memo)
+        local = pytz.utc.localize(due_at).astimezone(workdays.zone)
+        return workdays.at(workdays.add(local.date(), days), local.time())
 
     def _finish(self):
         """Done now, by whoever is at it."""
-        rows = self.filtered(lambda promise: not promise.done_at)
+        rows = self.filtered(lambda row: not row.done_at and row.state != "cancelled")
         now = self.env.cr.now()
         for promise in rows:
             result = promise._status_now()
@@ -426,6 +464,26 @@ class CarePromise(models.Model):
             )
         rows._trigger_due()
         rows._close_reminders()
+
+    @api.model
+    def _no_longer_due(self, journeys, orders):
+        """These sales came to nothing: what was promised about them, and in their follow-ups, and
+        is still open ends. What is broken stays broken.
+        """
+        if not journeys and not orders:
+            return
+        rows = self.search(
+            [
+                ("status", "=", "open"),
+                "|",
+                "|",
+                ("journey_id", "in", journeys.ids),
+                ("followup_id.journey_id", "in", journeys.ids),
+                ("order_id", "in", orders.ids),
+            ]
+        )._cancel_due()
+        if rows:
+            rows._reminders().unlink()
 
     # ------------------------------------------------------------
     # Running: the reminder on its morning, the leader when it is broken
@@ -471,7 +529,13 @@ class CarePromise(models.Model):
     @api.model
     def _hand_over(self, leaving):
         """What these users promised and have not done is answered for by who stands in."""
-        rows = self.search([("user_id", "in", leaving.ids), ("done_at", "=", False)])
+        rows = self.search(
+            [
+                ("user_id", "in", leaving.ids),
+                ("done_at", "=", False),
+                ("state", "!=", "cancelled"),
+            ]
+        )
         for user, mine in rows.grouped(lambda row: row._present(row.user_id, leaving)).items():
             mine.write({"user_id": user.id})
 

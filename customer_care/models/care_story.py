@@ -158,7 +158,7 @@ class CareStoryMixin(models.AbstractModel):
             },
             "care.promise": {
                 "date": "promised_at",
-                "fields": ["name", "result", "break_at", "date_due", "user_id", "note"],
+                "fields": ["name", "result", "state", "break_at", "date_due", "user_id", "note"],
                 "icon": "fa-handshake-o",
                 "kind": self.env._("Promise"),
                 "tell": self._tell_promise,
@@ -195,7 +195,12 @@ class CareStoryMixin(models.AbstractModel):
 
     @api.model
     def _tell_promise(self, promise):
-        tones = {"kept": "success", "late": "warning", "broken": "danger"}
+        tones = {
+            "kept": "success",
+            "late": "warning",
+            "broken": "danger",
+            "cancelled": "secondary",
+        }
         by = self.env._(
             "%(person)s, by %(day)s",
             person=promise.user_id.name,

@@ -79,6 +79,17 @@ class ResPartner(models.Model):
     care_promise_count = fields.Integer(compute="_compute_care_counts", groups=AGENT)
     care_followup_count = fields.Integer(compute="_compute_care_counts", groups=AGENT)
 
+    def write(self, vals):
+        own = self.browse()
+        if not {"parent_id", "is_company"}.isdisjoint(vals):
+            own = self.filtered(lambda partner: partner.commercial_partner_id == partner)
+        result = super().write(vals)
+        moved = own.filtered(lambda partner: partner.commercial_partner_id != partner)
+        if moved:
+            self.env["care.profile"]._follow(moved)
+        return result
+
+    @api.depends("commercial_partner_id")
     @api.depends_context("company")
     def _compute_care_profile(self):
         profiles = self.env["care.profile"]._for(self, self.env.company)

@@ -52,7 +52,12 @@ class SaleOrder(models.Model):
     def _action_cancel(self):
         result = super()._action_cancel()
         # sudo: as in `_action_confirm`
-        self.env["care.journey"].sudo().search([("order_id", "in", self.ids)])._end()
+        journeys = self.env["care.journey"].sudo().search([("order_id", "in", self.ids)])
+        journeys._end()
+        # sudo: as above; of orders that have no journey
+        self.env["care.promise"].sudo()._no_longer_due(
+            journeys.browse(), self - journeys.order_id.with_env(self.env)
+        )
         return result
 
     def action_care_open_journey(self):

@@ -16,3 +16,5 @@ from . import test_standard
 from . import test_promise
 from . import test_guide
 from . import test_story
+from . import test_migration
+from . import test_profile_follows

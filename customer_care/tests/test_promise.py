@@ -146,6 +146,24 @@ class TestPromise(CareCase):
         promise = self._promise(hour_due=12)
         self.assertEqual(promise.break_at, promise.due_at)
 
+    def test_the_persons_own_leave_does_not_count_as_grace(self):
+        """As for follow-ups: due on Monday, away on Tuesday and Wednesday."""
+        self.company.care_promise_grace_days = 1
+        resource = self.env["resource.resource"].create(
+            {"name": "Rep", "user_id": self.rep.id, "company_id": self.company.id}
+        )
+        self.env["resource.calendar.leaves"].create(
+            {
+                "name": "Away",
+                "resource_id": resource.id,
+                "company_id": self.company.id,
+                "time_type": "leave",
+                "date_from": datetime(2030, 3, 4, 23, 0),
+                "date_to": datetime(2030, 3, 6, 22, 59, 59),
+            }
+        )
+        self.assertEqual(self._promise(hour_due=12).break_at, datetime(2030, 3, 7, 11, 0))
+
     # ------------------------------------------------------------
     # Reminder and leader
     # ------------------------------------------------------------
@@ -247,6 +265,39 @@ class TestPromise(CareCase):
                 promise.date_due = "2030-03-20"
             promise.with_user(self.leader).date_due = "2030-03-20"
 
+    def test_only_what_is_not_due_yet_can_be_deleted_by_who_promised_it(self):
+        self._promise().unlink()
+        promise = self._promise()
+        with self._at(promise.due_at):
+            self.env.invalidate_all()
+            with self.assertRaises(UserError):
+                promise.unlink()
+            self.assertTrue(promise.exists())
+            promise.with_user(self.leader).unlink()
+        self.assertFalse(promise.exists())
+
+    def test_nobody_gives_a_promise_away_but_the_leader(self):
+        promise = self._promise()
+        for moment in (promise.due_at - timedelta(hours=1), promise.due_at):
+            with self.subTest(moment), self._at(moment):
+                self.env.invalidate_all()
+                with self.assertRaises(UserError):
+                    promise.user_id = self.agent
+                promise.user_id = self.rep  # as it is
+        self.assertEqual(promise.user_id, self.rep)
+        promise.with_user(self.leader).user_id = self.agent
+        self.assertEqual(promise.user_id, self.agent)
+
+    def test_the_owner_of_the_journey_takes_a_promise_over_only_before_it_is_due(self):
+        promise = self._promise()
+        promise.with_user(self.leader).user_id = self.agent
+        with self._at(promise.due_at):
+            self.env.invalidate_all()
+            with self.assertRaises(UserError):
+                promise.user_id = self.rep  # whose journey it is
+        promise.user_id = self.rep
+        self.assertEqual(promise.user_id, self.rep)
+
     def test_nothing_is_promised_for_a_time_that_has_passed(self):
         with self.assertRaises(UserError):
             self._promise(date_due="2020-01-01")
@@ -284,6 +335,94 @@ class TestPromise(CareCase):
         self._due(promise.next_at)
         self.assertEqual(promise.user_id, self.agent)
         self.assertEqual(self._activities(promise).user_id, self.agent)
+
+    # ------------------------------------------------------------
+    # A cancelled order
+    # ------------------------------------------------------------
+
+    def test_a_cancelled_order_ends_what_was_promised_about_it(self):
+        followup = (
+            self.env["care.followup"]
+            .with_user(self.rep)
+            .create({"name": "Ask", "journey_id": self.journey.id})
+        )
+        about = {"journey_id": False}
+        open_ones = (
+            self._promise()
+            | self._promise(**about, order_id=self.order.id)
+            | self._promise(**about, followup_id=followup.id)
+        )
+        kept = self._promise()
+        kept.action_keep()
+        broken = self._promise(note="No van")
+        broken.action_break()
+        elsewhere = self._promise(**about)
+        promise = open_ones[0]
+        self._due(promise.next_at)
+        self.assertTrue(self._activities(promise))
+        self.order._action_cancel()
+        self.assertEqual(set(open_ones.mapped("status")), {"cancelled"})
+        self.assertEqual(set(open_ones.mapped("due_group")), {"over"})
+        self.assertFalse(any(open_ones.mapped("next_at")))
+        self.assertFalse(self._activities(promise), "out of the person's activities")
+        self.assertEqual((kept | broken | elsewhere).mapped("status"), ["kept", "broken", "open"])
+        self._due(promise.break_at + timedelta(days=9))
+        self.assertFalse(self._activities(promise))
+        self.assertEqual(set(open_ones.mapped("status")), {"cancelled"})
+        found = self.env["care.promise"].search(
+            [("status", "=", "cancelled"), ("partner_id", "=", self.customer.id)]
+        )
+        self.assertEqual(found, open_ones.sudo().sorted())
+        self.assertFalse(
+            self.env["care.promise"].search(
+                [("status", "in", ["open", "broken"]), ("id", "in", open_ones.ids)]
+            )
+        )
+        for gesture in ("action_open_case", "action_keep", "unlink"):
+            with self.subTest(gesture), self.assertRaises(UserError):
+                getattr(promise, gesture)()
+        with self.assertRaises(UserError):
+            promise.date_due = "2031-01-01"
+
+    def test_a_cancelled_order_without_a_journey_ends_its_promises_too(self):
+        order = self._order()
+        promise = self._promise(journey_id=False, order_id=order.id)
+        order._action_cancel()
+        self.assertEqual(promise.status, "cancelled")
+
+    def test_what_was_broken_before_the_order_was_cancelled_stays_broken(self):
+        promise = self._promise()
+        with self._at(promise.break_at):
+            self.env.invalidate_all()
+            self.order._action_cancel()
+            self.assertEqual(promise.status, "broken")
+
+    def test_orders_cancelled_together_end_their_promises_in_one_go(self):
+        def cost(number):
+            orders = self.env["sale.order"].browse()
+            for _n in range(number):
+                orders |= self._order()
+            self.env["care.promise"].create(
+                [
+                    {
+                        "name": "Bring it",
+                        "partner_id": self.customer.id,
+                        "order_id": order.id,
+                        "user_id": self.rep.id,
+                        "date_due": MONDAY.date(),
+                    }
+                    for order in orders
+                ]
+            )
+            self.env.flush_all()
+            self.env.invalidate_all()
+            start = self.env.cr.sql_log_count
+            self.env["care.promise"].sudo()._no_longer_due(self.journey.browse(), orders)
+            self.env.flush_all()
+            return self.env.cr.sql_log_count - start
+
+        cost(2)
+        self.assertLessEqual(cost(12), cost(3) + 1)
 
     # ------------------------------------------------------------
     # Made from any screen in two fields

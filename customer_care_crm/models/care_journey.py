@@ -93,6 +93,34 @@ class CareJourney(models.Model):
         return new
 
     @api.model
+    def _start_for(self, orders, at=None):
+        journeys = super()._start_for(orders, at)
+        journeys._take_along()
+        return journeys
+
+    def _take_along(self):
+        """What was needed and promised in the opportunities is for whoever serves the customer
+        after the sale.
+        """
+        journeys = {
+            (journey.lead_id or journey.order_id.opportunity_id, journey.company_id): journey
+            for journey in self.sorted(lambda journey: bool(journey.lead_id))
+        }
+        leads = self.lead_id | self.order_id.opportunity_id
+        if not leads:
+            return
+        for model, links in (
+            ("care.need", ("journey_id",)),
+            ("care.promise", ("journey_id", "case_id", "followup_id", "order_id")),
+        ):
+            rows = self.env[model].search(
+                [("lead_id", "in", leads.ids), *((link, "=", False) for link in links)]
+            )
+            for key, mine in rows.grouped(lambda row: (row.lead_id, row.company_id)).items():
+                if key in journeys:
+                    mine.write({"journey_id": journeys[key].id})
+
+    @api.model
     def _before_sale(self, leads):
         """The journeys of these opportunities that have no order yet."""
         return self.search([("lead_id", "in", leads.ids), ("order_id", "=", False)])

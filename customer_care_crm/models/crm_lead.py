@@ -2,7 +2,8 @@ from odoo import api, fields, models
 
 
 class CrmLead(models.Model):
-    _inherit = "crm.lead"
+    _name = "crm.lead"
+    _inherit = ["crm.lead", "care.story.mixin"]
 
     # One2many only: no column is added to the table.
     care_journey_ids = fields.One2many(
@@ -31,6 +32,14 @@ class CrmLead(models.Model):
         self.ensure_one()
         self.check_access("read")
         return self._care_journeys()._get_records_action(name=self.env._("Journeys"))
+
+    def _care_about(self):
+        """Of the opportunity's company; of one without, as its journey."""
+        # sudo: the salesperson's company only
+        company = self.company_id or self.sudo().user_id.company_id.sudo(False)
+        if company not in self.env.companies:
+            company = self.env.company
+        return {**super()._care_about(), "lead_id": self.id, "company_id": company.id}
 
     # ------------------------------------------------------------
     # What happens to the opportunity
@@ -108,6 +117,9 @@ class CrmLead(models.Model):
     def _merge_dependences(self, opportunities):
         """The journey that is under way goes on with the opportunity that stays."""
         # sudo: as in `write`
+        for model in ("care.need", "care.promise"):
+            rows = self.env[model].sudo().search([("lead_id", "in", opportunities.ids)])
+            rows.write({"lead_id": self.id})
         journeys = self.env["care.journey"].sudo()
         if not journeys.search_count([("lead_id", "=", self.id)], limit=1):
             journeys._before_sale(opportunities).sorted("id")[:1].write({"lead_id": self.id})

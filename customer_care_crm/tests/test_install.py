@@ -18,7 +18,7 @@ class TestInstall(CrmCase):
         data = self.env["ir.model.data"].search(
             [("module", "=", "customer_care_crm"), ("model", "=", "ir.rule")]
         )
-        self.assertEqual(len(data), 2)
+        self.assertEqual(len(data), 3)
         self.assertTrue(all(data.mapped("noupdate")))
 
     def test_uninstalling_takes_what_has_no_order_and_leaves_the_rest(self):
