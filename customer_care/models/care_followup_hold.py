@@ -1,4 +1,4 @@
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime, time, timedelta
 
 import pytz
@@ -348,12 +348,28 @@ class CareFollowup(models.Model):
         limited = self.filtered(lambda row: row._cap_of(row.user_id, row._record().team_id))
         if not limited:
             return {}
+        held, given = {}, Counter()
+        # a user's day is counted as their company counts it
+        for rows in limited.grouped("company_id").values():
+            teams = rows.mapped(lambda row: row._record().team_id)
+            helping = teams.filtered(lambda team: team.overflow == "colleague").member_ids
+            load = rows._load(rows.user_id | helping, memo)
+            before = {user: load[user] for user in load}
+            for user in load:
+                load[user] += given[user]
+            held.update(rows._within_cap(load, memo))
+            for user in load:
+                given[user] = load[user] - before[user]
+        return held
+
+    def _within_cap(self, load, memo):
+        """Take what still fits in each one's day, to a colleague or not: ``load`` grows.
+
+        :return: as of :meth:`_hold`, what does not fit
+        """
         now = self.env.cr.now()
-        teams = limited.mapped(lambda row: row._record().team_id)
-        helping = teams.filtered(lambda team: team.overflow == "colleague").member_ids
-        load = self._load(limited.user_id | helping, memo)
         held = {}
-        for row in limited:
+        for row in self:
             team = row._record().team_id
             user, cap = row.user_id, row._cap_of(row.user_id, team)
             if load[user] < cap:
@@ -384,10 +400,12 @@ class CareFollowup(models.Model):
     def _load(self, users, memo):
         """How many follow-ups have come to each user on their present day.
 
+        Of rows of one company.
+
         :return: dict user -> count
         """
         now = self.env.cr.now()
-        company = self[:1].company_id
+        company = self.company_id
         starts = {}
         for user in users:
             days = self._workdays(user, company, memo)
