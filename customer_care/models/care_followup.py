@@ -497,16 +497,6 @@ class CareFollowup(models.Model):
             )
         rows._trigger_due()
 
-    def action_use_channel(self):
-        """Contact the customer in the way they prefer, and release what waited for it."""
-        self.check_access("write")
-        # sudo: as in `action_release`
-        rows = self.sudo().filtered(lambda row: row.hold_reason == "customer_channel")
-        for row in rows:
-            row.activity_type_id = row._channel_type()
-        rows.write({"next_at": self.env.cr.now().replace(microsecond=0)})
-        rows._trigger_due()
-
     def action_next(self):
         """The next of the person's own follow-ups, by day."""
         return self._neighbour("date_due, id", ">")
@@ -872,6 +862,7 @@ class CareFollowup(models.Model):
         rows = self - self._cancel_outdated(memo)
         rows -= rows._merge()
         rows -= rows._hold(memo)
+        rows._use_channels(memo)
         rows._open(memo)
 
     def _profile(self, memo):

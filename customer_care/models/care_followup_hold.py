@@ -25,7 +25,6 @@ class CareFollowup(models.Model):
         [
             ("open_complaint", "Open complaint"),
             ("unpaid_refund", "Refund not paid yet"),
-            ("customer_channel", "Wants to be contacted otherwise"),
             ("customer_hours", "Outside the customer's hours"),
             ("weekly_limit", "Contacted often this week"),
             ("daily_cap", "The day is full"),
@@ -212,25 +211,28 @@ class CareFollowup(models.Model):
                 held[row] = (env._("%s is to be paid back first.", move.name), False)
         return held
 
-    def _hold_customer_channel(self, memo):
-        held = {}
-        for row in self:
-            profile = row._profile(memo)
-            if not profile or not profile.preferred_channel:
+    def _use_channels(self, memo):
+        """What comes due takes the channel that its customer prefers, and says so."""
+        for row in self.filtered("policy_id"):
+            profile, channel = row._profile(memo), row._channel()
+            preferred = profile.preferred_channel if profile else False
+            if not channel or not preferred or channel == preferred:
                 continue
-            channel = row._channel()
-            if channel and channel != profile.preferred_channel:
-                env = row._words()
-                names = dict(
-                    profile._fields["preferred_channel"]._description_selection(
-                        row.with_context(lang=row.user_id.lang).env
-                    )
+            kind = self.env.ref(CHANNEL_TYPES[preferred], raise_if_not_found=False)
+            if not kind:
+                continue
+            env = row._words()
+            names = dict(profile._fields["preferred_channel"]._description_selection(env))
+            before = row.activity_type_id.with_env(env).name
+            row.with_context(care_from_activity=ENGINE).activity_type_id = kind
+            row._note(
+                env._(
+                    "%(now)s instead of %(before)s: the customer prefers %(channel)s.",
+                    now=kind.with_env(env).name,
+                    before=before,
+                    channel=names[preferred],
                 )
-                held[row] = (
-                    env._("The customer prefers: %s.", names[profile.preferred_channel]),
-                    False,
-                )
-        return held
+            )
 
     def _channel(self):
         """Which of the customer's channels this follow-up takes; None if it is not known."""
@@ -241,13 +243,6 @@ class CareFollowup(models.Model):
             if self.activity_type_id == self.env.ref(xmlid, raise_if_not_found=False):
                 return channel
         return None
-
-    def _channel_type(self):
-        """The activity type of the channel that the customer prefers."""
-        self.ensure_one()
-        profile = self._profile({"batch": self})
-        xmlid = CHANNEL_TYPES.get(profile.preferred_channel if profile else "")
-        return (xmlid and self.env.ref(xmlid, raise_if_not_found=False)) or self.activity_type_id
 
     def _hold_customer_hours(self, memo):
         held = {}

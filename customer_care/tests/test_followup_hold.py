@@ -127,23 +127,33 @@ class TestFollowupHold(CareCase):
             self.assertEqual(row.state, "open")
             self.assertEqual(row.date_due, date(2026, 3, 5))
 
-    def test_the_customers_channel_holds_until_somebody_takes_it(self):
+    def test_the_customers_channel_is_taken_when_it_is_due_and_the_row_says_why(self):
         profile = self._profile(preferred_channel="email")
         row = self._due()
+        before = row.activity_type_id
         self._work()
-        self.assertEqual((row.state, row.hold_reason), ("held", "customer_channel"))
-        row.with_user(self.rep).action_use_channel()
-        self._work()
-        self.assertEqual(row.state, "open")
-        self.assertEqual(
-            row.activity_id.activity_type_id, self.env.ref("mail.mail_activity_data_email")
-        )
+        email = self.env.ref("mail.mail_activity_data_email")
+        self.assertEqual((row.state, row.activity_type_id), ("open", email))
+        self.assertEqual(row.activity_id.activity_type_id, email)
+        self.assertEqual(row.activity_id.user_id, self.rep)
+        self.assertIn(f"instead of {before.name}: the customer prefers E-mail", row.explanation)
+        profile.preferred_channel = "phone"
         other = self._due()
         self._work()
-        self.assertEqual(other.state, "held")
-        profile.preferred_channel = "phone"
-        self._work()
-        self.assertEqual(other.state, "open")
+        self.assertEqual((other.state, other.activity_type_id), ("open", before))
+        self.assertFalse(other.trail)
+
+    def test_what_a_person_planned_keeps_the_way_they_chose(self):
+        self._profile(preferred_channel="email")
+        journey = self._journey(self._confirmed())
+        row = (
+            self.env["care.followup"]
+            .with_user(self.rep)
+            .create({"name": "Call back as asked", "journey_id": journey.id})
+        )
+        chosen = row.activity_type_id
+        self._run("care.followup", days=7)
+        self.assertEqual((row.state, row.activity_type_id), ("open", chosen))
 
     def test_the_weekly_limit_holds_what_is_too_much_for_a_customer(self):
         self.company.care_weekly_limit = 2
