@@ -1,5 +1,7 @@
 from datetime import timedelta
 
+from markupsafe import Markup
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
@@ -64,15 +66,27 @@ class CareBackfill(models.Model):
     def _compute_preview_html(self):
         for row in self:
             ready = row.policy_id and row.since and row.until and row.state == "draft"
-            row.preview_html = ready and row.policy_id._preview(
-                *row._span(), company=row.company_id, only_future=True
-            )
+            if not ready:
+                row.preview_html = False
+            elif not row.id:
+                # rolling the preview back would forget what has been typed
+                row.preview_html = Markup("<p class='text-muted'>%s</p>") % self.env._(
+                    "Press Preview to see what would be planned."
+                )
+            else:
+                row.preview_html = row.policy_id._preview(
+                    *row._span(), company=row.company_id, only_future=True
+                )
 
     @api.constrains("since", "until")
     def _check_span(self):
         for row in self:
             if row.since > row.until:
                 raise ValidationError(self.env._("“From” has to be before “To”."))
+
+    @api.constrains("policy_id")
+    def _check_policy(self):
+        self.policy_id._check_dated()
 
     @api.constrains("policy_id", "company_id")
     def _check_company(self):  # pylint: disable=method-required-super
@@ -91,9 +105,15 @@ class CareBackfill(models.Model):
         if not self.env.user.has_group("customer_care.group_manager"):
             raise AccessError(self.env._("Only managers make up for the past."))
 
+    def action_preview(self):
+        """Saved by the button itself: what would be planned is shown in the form."""
+        self.check_access("read")
+        return True
+
     def action_start(self):
         self.ensure_one()
         self._check_manager()
+        self.policy_id._check_dated()
         if self.state != "draft":
             raise UserError(self.env._("It has been started already."))
         # sudo: the engine's fields; the right to start it is checked above
@@ -195,6 +215,7 @@ class CarePolicy(models.Model):
     def action_backfill(self):
         """Ask for the span to make up for; nothing is planned before the preview is seen."""
         self.ensure_one()
+        self._check_dated()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Make Up for the Past"),

@@ -15,6 +15,8 @@ from .care_guard import take_from_person
 ALIVE = ("planned", "held", "open", "failed")
 #: Why a follow-up was cancelled that does not end its rhythm.
 GOES_ON = ("merged", "activity_deleted")
+#: Why a follow-up was cancelled that says nothing of the orders it was one call with.
+OWN_END = ("ended", "reordered")
 
 
 class CareFollowup(models.Model):
@@ -500,16 +502,6 @@ class CareFollowup(models.Model):
             )
         rows._trigger_due()
 
-    def action_use_channel(self):
-        """Contact the customer in the way they prefer, and release what waited for it."""
-        self.check_access("write")
-        # sudo: as in `action_release`
-        rows = self.sudo().filtered(lambda row: row.hold_reason == "customer_channel")
-        for row in rows:
-            row.activity_type_id = row._channel_type()
-        rows.write({"next_at": self.env.cr.now().replace(microsecond=0)})
-        rows._trigger_due()
-
     def action_next(self):
         """The next of the person's own follow-ups, by day."""
         return self._neighbour("date_due, id", ">")
@@ -667,7 +659,7 @@ class CareFollowup(models.Model):
             user,
             row.company_id,
         )
-        return row._plan(
+        again = row._plan(
             [
                 {
                     "state": "planned",
@@ -694,6 +686,10 @@ class CareFollowup(models.Model):
                 }
             ]
         )
+        if again:
+            # still one call about all of them
+            row.merged_ids.merged_into_id = again
+        return again
 
     # ------------------------------------------------------------
     # Planning
@@ -789,7 +785,33 @@ class CareFollowup(models.Model):
             activities.with_context(care_from_followup=ENGINE).unlink()
         if reason in GOES_ON:
             rows._plan_repetitions()
+        if reason in OWN_END:
+            rows._bring_back(self.browse())
         return rows
+
+    def _bring_back(self, gone):
+        """The head of a merged call is over: plan anew what it was about besides.
+
+        :param gone: follow-ups that are about to be deleted
+        """
+        rows = (self.merged_ids - gone).filtered(
+            lambda row: (
+                row.cancel_reason == "merged" and row._record().stage_category != "cancelled"
+            )
+        )
+        memo = {}
+        for row in rows:
+            row.with_context(care_from_activity=ENGINE).write(
+                {
+                    "state": "planned",
+                    "cancel_reason": False,
+                    "merged_into_id": False,
+                    **row._when(row.date_due, row.user_id, row.company_id, memo),
+                }
+            )
+            env = row._words()
+            row._note(env._("Planned again: the call that it was a part of is over."))
+        rows._trigger_due()
 
     def _plan_repetitions(self):
         """Plan the next time of what comes back, now that these rows are over."""
@@ -845,6 +867,7 @@ class CareFollowup(models.Model):
         rows = self - self._cancel_outdated(memo)
         rows -= rows._merge()
         rows -= rows._hold(memo)
+        rows._use_channels(memo)
         rows._open(memo)
 
     def _profile(self, memo):
@@ -869,7 +892,12 @@ class CareFollowup(models.Model):
         :return: the rows that are over now
         """
         memo["batch"] = self
-        refused = self.filtered(lambda row: (profile := row._profile(memo)) and profile.no_followup)
+        # what a person has planned or agreed with the customer is theirs to decide
+        refused = self.filtered(
+            lambda row: (
+                row.policy_id and (profile := row._profile(memo)) and profile.no_followup
+            )
+        )
         refused._cancel("opted_out")
         rest = self - refused
         ended = rest.filtered(

@@ -1,4 +1,4 @@
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime, time, timedelta
 
 import pytz
@@ -25,7 +25,6 @@ class CareFollowup(models.Model):
         [
             ("open_complaint", "Open complaint"),
             ("unpaid_refund", "Refund not paid yet"),
-            ("customer_channel", "Wants to be contacted otherwise"),
             ("customer_hours", "Outside the customer's hours"),
             ("weekly_limit", "Contacted often this week"),
             ("daily_cap", "The day is full"),
@@ -212,25 +211,28 @@ class CareFollowup(models.Model):
                 held[row] = (env._("%s is to be paid back first.", move.name), False)
         return held
 
-    def _hold_customer_channel(self, memo):
-        held = {}
-        for row in self:
-            profile = row._profile(memo)
-            if not profile or not profile.preferred_channel:
+    def _use_channels(self, memo):
+        """What comes due takes the channel that its customer prefers, and says so."""
+        for row in self.filtered("policy_id"):
+            profile, channel = row._profile(memo), row._channel()
+            preferred = profile.preferred_channel if profile else False
+            if not channel or not preferred or channel == preferred:
                 continue
-            channel = row._channel()
-            if channel and channel != profile.preferred_channel:
-                env = row._words()
-                names = dict(
-                    profile._fields["preferred_channel"]._description_selection(
-                        row.with_context(lang=row.user_id.lang).env
-                    )
+            kind = self.env.ref(CHANNEL_TYPES[preferred], raise_if_not_found=False)
+            if not kind:
+                continue
+            env = row._words()
+            names = dict(profile._fields["preferred_channel"]._description_selection(env))
+            before = row.activity_type_id.with_env(env).name
+            row.with_context(care_from_activity=ENGINE).activity_type_id = kind
+            row._note(
+                env._(
+                    "%(now)s instead of %(before)s: the customer prefers %(channel)s.",
+                    now=kind.with_env(env).name,
+                    before=before,
+                    channel=names[preferred],
                 )
-                held[row] = (
-                    env._("The customer prefers: %s.", names[profile.preferred_channel]),
-                    False,
-                )
-        return held
+            )
 
     def _channel(self):
         """Which of the customer's channels this follow-up takes; None if it is not known."""
@@ -241,13 +243,6 @@ class CareFollowup(models.Model):
             if self.activity_type_id == self.env.ref(xmlid, raise_if_not_found=False):
                 return channel
         return None
-
-    def _channel_type(self):
-        """The activity type of the channel that the customer prefers."""
-        self.ensure_one()
-        profile = self._profile({"batch": self})
-        xmlid = CHANNEL_TYPES.get(profile.preferred_channel if profile else "")
-        return (xmlid and self.env.ref(xmlid, raise_if_not_found=False)) or self.activity_type_id
 
     def _hold_customer_hours(self, memo):
         held = {}
@@ -348,12 +343,28 @@ class CareFollowup(models.Model):
         limited = self.filtered(lambda row: row._cap_of(row.user_id, row._record().team_id))
         if not limited:
             return {}
+        held, given = {}, Counter()
+        # a user's day is counted as their company counts it
+        for rows in limited.grouped("company_id").values():
+            teams = rows.mapped(lambda row: row._record().team_id)
+            helping = teams.filtered(lambda team: team.overflow == "colleague").member_ids
+            load = rows._load(rows.user_id | helping, memo)
+            before = {user: load[user] for user in load}
+            for user in load:
+                load[user] += given[user]
+            held.update(rows._within_cap(load, memo))
+            for user in load:
+                given[user] = load[user] - before[user]
+        return held
+
+    def _within_cap(self, load, memo):
+        """Take what still fits in each one's day, to a colleague or not: ``load`` grows.
+
+        :return: as of :meth:`_hold`, what does not fit
+        """
         now = self.env.cr.now()
-        teams = limited.mapped(lambda row: row._record().team_id)
-        helping = teams.filtered(lambda team: team.overflow == "colleague").member_ids
-        load = self._load(limited.user_id | helping, memo)
         held = {}
-        for row in limited:
+        for row in self:
             team = row._record().team_id
             user, cap = row.user_id, row._cap_of(row.user_id, team)
             if load[user] < cap:
@@ -384,10 +395,12 @@ class CareFollowup(models.Model):
     def _load(self, users, memo):
         """How many follow-ups have come to each user on their present day.
 
+        Of rows of one company.
+
         :return: dict user -> count
         """
         now = self.env.cr.now()
-        company = self[:1].company_id
+        company = self.company_id
         starts = {}
         for user in users:
             days = self._workdays(user, company, memo)

@@ -656,6 +656,14 @@ class CareOwnedMixin(models.AbstractModel):
         """The customer."""
         return self.partner_id
 
+    @api.ondelete(at_uninstall=False)
+    def _unlink_bring_back_merged(self):
+        """What was one call with a follow-up that goes is called on its own."""
+        # sudo: follow-ups of other orders, whoever may delete this one
+        followups = self.env["care.followup"].sudo()
+        gone = followups.search([(self._care_link, "in", self.ids)])
+        followups._of(self)._bring_back(gone)
+
     # ------------------------------------------------------------
     # Events
     # ------------------------------------------------------------

@@ -298,6 +298,7 @@ class CarePolicy(models.Model):
         Extended where an event leaves a date of its own.
         """
         return {
+            "order_confirmed": "order_id.date_order",
             "stage_entered": "stage_since",
             "order_partly_delivered": "partly_delivered_at",
             "order_delivered": "delivered_at",
@@ -309,18 +310,29 @@ class CarePolicy(models.Model):
         }
 
     def _event_path(self):
-        """The field that dates the event, and whether it is the event's own date."""
-        path = self._event_dates().get(self.event)
-        if path:
-            return path, True
-        if self.res_model == "care.case":
-            return "received_at", False
-        return "order_id.date_order", self.event == "order_confirmed"
+        """The field that dates the event; None where it leaves no date of its own."""
+        return self._event_dates().get(self.event)
+
+    def _undated(self):
+        """Why the past of the policy's event is not known; False where it is."""
+        self.ensure_one()
+        if self._event_path():
+            return False
+        return self.env._(
+            "“%s” leaves no date behind: what would have been planned for the past is not known.",
+            dict(self._selection_event()).get(self.event, self.event),
+        )
+
+    def _check_dated(self):
+        for policy in self:
+            if why := policy._undated():
+                raise ValidationError(why)
 
     def _past_domain(self, since, until):
         """Records to which the event happened between two moments (UTC), as far as known."""
         self.ensure_one()
-        path, _exact = self._event_path()
+        self._check_dated()
+        path = self._event_path()
         domain = fields.Domain(path, ">=", since) & fields.Domain(path, "<", until)
         if self.company_id:
             domain &= fields.Domain("company_id", "=", self.company_id.id)
@@ -328,11 +340,11 @@ class CarePolicy(models.Model):
 
     def _past_when(self, records):
         """Record -> (moment of the event, its occurrence), as :meth:`_apply` wants it."""
-        path, _exact = self._event_path()
+        path = self._event_path()
         return {
             record: (moment, record._care_occurrence(self.event))
             for record in records
-            if (moment := next(iter(record.sudo().mapped(path)), False))
+            if path and (moment := next(iter(record.sudo().mapped(path)), False))
         }
 
     @api.model

@@ -78,9 +78,8 @@ class CarePolicy(models.Model):
         if record not in self._lines_of(record):
             return self.env._("There is none of the policy's products in the order.")
         moment = self._past_when(record).get(record, (False, 0))[0]
-        _path, exact = self._event_path()
         event = dict(self._selection_event()).get(self.event, self.event)
-        if exact and moment and moment < self.create_date:
+        if moment and moment < self.create_date:
             return self.env._(
                 "The policy is younger than the event. “Make Up for the Past” plans it."
             )
@@ -93,7 +92,8 @@ class CarePolicy(models.Model):
     @api.depends("event", "plan_id", "filter_domain")
     def _compute_preview_html(self):
         for policy in self:
-            policy.preview_html = policy._preview(
+            # not of a draft: rolling back forgets what has been typed
+            policy.preview_html = policy.id and policy._preview(
                 policy._back(PREVIEW_DAYS), policy._back(0), company=self.env.company
             )
 
@@ -101,6 +101,7 @@ class CarePolicy(models.Model):
         """What it would have planned over the last 90 days; nothing is written."""
         self.ensure_one()
         self.check_access("read")
+        self._check_dated()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Preview of “%s”", self.name),
@@ -113,10 +114,14 @@ class CarePolicy(models.Model):
     def _preview(self, since, until, company, only_future=False):
         """A page with what the policy would have planned for a span, rolled back at the end.
 
+        Rolling back empties the cache: not for records that are being edited.
+
         :param bool only_future: as a back-fill does, without what is past
         """
         self.ensure_one()
         policy = self._origin or self
+        if why := policy._undated():
+            return Markup("<p>%s</p>") % why
         # what planning keeps for itself (frozen opening hours) is not kept either
         savepoint = self.env.cr.savepoint()
         try:
@@ -159,13 +164,6 @@ class CarePolicy(models.Model):
             page.append(
                 Markup("<p>%s</p>")
                 % self.env._("Only the latest %s records were looked at.", PREVIEW_LIMIT)
-            )
-        if not self._event_path()[1]:
-            page.append(
-                Markup("<p class='text-muted'>%s</p>")
-                % self.env._(
-                    "This event leaves no date behind: counted from the order or the report."
-                )
             )
         left_out = Counter()
         left_out[self.env._("from before Customer Care started")] = len(records - covered)

@@ -39,8 +39,8 @@ class CareProfile(models.Model):
     )
     preferred_channel = fields.Selection(
         [("phone", "Phone"), ("email", "E-mail"), ("visit", "Visit")],
-        help="How this customer wants to be contacted. Follow-ups of another kind are held "
-        "back until somebody chooses this one. Empty: any way.",
+        help="How this customer wants to be contacted. Follow-ups of another kind become "
+        "this one when they are due. Empty: any way.",
     )
     contact_from = fields.Float(
         "Not Before", help="Time of day in the customer's own zone; 0: any time."
@@ -113,7 +113,7 @@ class CareProfile(models.Model):
         if not set(CONTACT_FIELDS).isdisjoint(vals):
             # sudo: what waits for the customer's hours is decided anew by the engine
             self.env["care.followup"].sudo()._release_held(
-                ("customer_channel", "customer_hours"), self.partner_id
+                ("customer_hours",), self.partner_id
             )
         return result
 

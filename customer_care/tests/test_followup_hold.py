@@ -127,23 +127,33 @@ class TestFollowupHold(CareCase):
             self.assertEqual(row.state, "open")
             self.assertEqual(row.date_due, date(2026, 3, 5))
 
-    def test_the_customers_channel_holds_until_somebody_takes_it(self):
+    def test_the_customers_channel_is_taken_when_it_is_due_and_the_row_says_why(self):
         profile = self._profile(preferred_channel="email")
         row = self._due()
+        before = row.activity_type_id
         self._work()
-        self.assertEqual((row.state, row.hold_reason), ("held", "customer_channel"))
-        row.with_user(self.rep).action_use_channel()
-        self._work()
-        self.assertEqual(row.state, "open")
-        self.assertEqual(
-            row.activity_id.activity_type_id, self.env.ref("mail.mail_activity_data_email")
-        )
+        email = self.env.ref("mail.mail_activity_data_email")
+        self.assertEqual((row.state, row.activity_type_id), ("open", email))
+        self.assertEqual(row.activity_id.activity_type_id, email)
+        self.assertEqual(row.activity_id.user_id, self.rep)
+        self.assertIn(f"instead of {before.name}: the customer prefers E-mail", row.explanation)
+        profile.preferred_channel = "phone"
         other = self._due()
         self._work()
-        self.assertEqual(other.state, "held")
-        profile.preferred_channel = "phone"
-        self._work()
-        self.assertEqual(other.state, "open")
+        self.assertEqual((other.state, other.activity_type_id), ("open", before))
+        self.assertFalse(other.trail)
+
+    def test_what_a_person_planned_keeps_the_way_they_chose(self):
+        self._profile(preferred_channel="email")
+        journey = self._journey(self._confirmed())
+        row = (
+            self.env["care.followup"]
+            .with_user(self.rep)
+            .create({"name": "Call back as asked", "journey_id": journey.id})
+        )
+        chosen = row.activity_type_id
+        self._run("care.followup", days=7)
+        self.assertEqual((row.state, row.activity_type_id), ("open", chosen))
 
     def test_the_weekly_limit_holds_what_is_too_much_for_a_customer(self):
         self.company.care_weekly_limit = 2
@@ -174,6 +184,25 @@ class TestFollowupHold(CareCase):
         row.next_at = fields.Datetime.now() - timedelta(minutes=1)
         self._work()
         self.assertEqual((row.state, row.cancel_reason), ("cancelled", "opted_out"))
+
+    def test_an_opt_out_leaves_what_a_person_has_agreed_with_the_customer(self):
+        self._profile(no_followup=True)
+        journey = self._journey(self._confirmed())
+        row = (
+            self.env["care.followup"]
+            .with_user(self.rep)
+            .create({"name": "Call back as asked", "journey_id": journey.id})
+        )
+        outcome = self.env["care.outcome"].search([("consequence", "=", "need")], limit=1)
+        self._run("care.followup", days=7)
+        self.assertEqual(row.state, "open")
+        row.write(
+            {"outcome_id": outcome.id, "need_text": "A hood", "need_date": fields.Date.today()}
+        )
+        row.action_done()
+        agreed = journey.followup_ids - row.sudo()
+        self._run("care.followup", days=14)
+        self.assertEqual(agreed.state, "open")
 
     # ------------------------------------------------------------
     # What one person can do on one day
@@ -207,6 +236,28 @@ class TestFollowupHold(CareCase):
         moved = rows.filtered(lambda row: row.user_id != self.rep)
         self.assertTrue(all("has 1 for this day" in row.trail for row in moved))
         self.assertEqual(len(rows.filtered(lambda row: row.state == "held")), 1)
+
+    def test_each_companys_day_counts_for_its_own_people(self):
+        self.rep.tz = self.agent.tz = False
+        far = self.env["res.company"].create(
+            {"name": "Far", "care_start_date": "2020-01-01", "care_merge_days": 0}
+        )
+        far.resource_calendar_id = self._calendar(far)
+        far.resource_calendar_id.tz = "Pacific/Auckland"
+        (self.rep | self.agent).write(
+            {"care_daily_cap": 1, "company_ids": [Command.link(far.id)]}
+        )
+        with self._at("2026-03-04 13:00:00"):  # in Auckland the day is two hours old
+            rows = self._due(2)
+            other = rows[1]
+            other.write({"company_id": far.id, "user_id": self.agent.id})
+            gone = other.copy({"sale_line_id": False, "occurrence": 2, "state": "open"})
+            gone.opened_at = "2026-03-04 10:00:00"
+            rows._run_due()
+            self.assertEqual(rows.mapped("state"), ["open", "open"])
+            late = self._due()
+            late._run_due()
+            self.assertEqual((late.state, late.hold_reason), ("held", "daily_cap"))
 
     def _always(self):
         calendar = self._calendar(self.company)
@@ -266,6 +317,63 @@ class TestFollowupHold(CareCase):
         self.assertEqual(head.state, "open")
         head._order_lines_returned({head.sale_line_id: 1, rows[1].sale_line_id: 1})
         self.assertEqual((head.state, head.cancel_reason), ("cancelled", "returned"))
+
+    def _one_call(self, count=2):
+        """Follow-ups of as many orders: the head of one call first."""
+        self.company.care_merge_days = 7
+        rows = self._due(count).sorted("id")
+        self._work()
+        self.assertEqual(rows[0].merged_ids, rows[1:])
+        return rows
+
+    def test_a_cancelled_order_does_not_take_the_others_of_its_call_along(self):
+        head, second, third = self._one_call(3)
+        third.journey_id.order_id._action_cancel()
+        head.journey_id.order_id._action_cancel()
+        self.assertEqual((head.state, head.cancel_reason), ("cancelled", "ended"))
+        self.assertEqual((second.state, second.cancel_reason), ("planned", False))
+        self.assertFalse(head.merged_ids & second)
+        self.assertEqual(third.state, "cancelled")
+        self._work()
+        self.assertEqual(second.state, "open")
+        self.assertTrue(second.activity_id)
+        self.assertIn("Planned again", second.trail)
+
+    def test_what_comes_back_of_a_call_is_one_call_again(self):
+        head, second, third = self._one_call(3)
+        head.journey_id.order_id._action_cancel()
+        self._work()
+        self.assertEqual((second.state, third.state), ("open", "cancelled"))
+        self.assertEqual(third.merged_into_id, second)
+
+    def test_what_was_one_call_with_a_deleted_journey_is_called(self):
+        head, second = self._one_call()
+        head.journey_id.unlink()
+        self.assertFalse(head.exists())
+        self._work()
+        self.assertEqual((second.state, second.merged_into_id.id), ("open", False))
+
+    def test_what_was_ordered_again_does_not_end_the_call_about_the_other_product(self):
+        head, second = self._one_call()
+        head._cancel("reordered")
+        self._work()
+        self.assertEqual((head.state, second.state), ("cancelled", "open"))
+
+    def test_an_opt_out_ends_the_whole_call(self):
+        head, second = self._one_call()
+        self._profile(no_followup=True)
+        head.write({"state": "planned", "next_at": fields.Datetime.now()})
+        self._work()
+        self.assertEqual((head.cancel_reason, second.state), ("opted_out", "cancelled"))
+
+    def test_no_answer_tries_all_orders_of_the_call_again(self):
+        head, second = self._one_call()
+        head.with_user(self.rep).action_no_answer()
+        again = head.journey_id.followup_ids - head
+        self.assertEqual(again.merged_ids, second)
+        self.assertIn(second.journey_id.order_id.name, again.order_name)
+        again.journey_id.order_id._action_cancel()
+        self.assertEqual(second.state, "planned")
 
     # ------------------------------------------------------------
     # Cost

@@ -4,7 +4,7 @@ from dateutil.relativedelta import relativedelta
 
 from odoo import Command, fields
 from odoo.exceptions import ValidationError
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 
 from odoo.addons.customer_care.models import care_backfill
 
@@ -371,3 +371,40 @@ class TestFollowupPolicy(CareCase):
         self._run("care.backfill")
         self.assertEqual((again.state, again.planned_count), ("done", 0))
         self.assertEqual(journeys.followup_ids, rows)
+
+    def test_the_form_of_a_back_fill_keeps_what_is_typed(self):
+        order = self._confirmed()
+        order.date_order = fields.Datetime.now() - timedelta(days=3)
+        policy = self._policy(((0, "care_owner"), (30, "care_owner")))
+        since, until = fields.Date.today() - timedelta(days=10), fields.Date.today()
+        model = self.env["care.backfill"].with_user(self.manager).with_company(self.company)
+        form = Form(model)
+        form.since = since
+        form.policy_id = policy
+        self.assertEqual((form.policy_id, form.since), (policy, since))
+        form.until = until - timedelta(days=1)
+        self.assertEqual((form.policy_id, form.since), (policy, since))
+        row = form.save()
+        self.assertEqual(
+            (row.policy_id, row.since, row.until), (policy, since, until - timedelta(days=1))
+        )
+        self.assertIn("1 follow-ups for 1 of 1 records", row.preview_html)
+        form = Form(row)
+        form.since = until - timedelta(days=2)
+        self.assertEqual(form.policy_id, policy)
+        self.assertIn("Press Preview", form.preview_html)
+        form.save()
+        self.assertEqual((row.policy_id, row.since), (policy, until - timedelta(days=2)))
+        row.action_preview()
+        self.assertIn("0 follow-ups for 0 of 0 records", row.preview_html)
+
+    def test_the_past_of_an_event_without_a_date_is_not_guessed(self):
+        policy = self._policy(event="case_reopened").with_user(self.manager)
+        for button in (policy.action_preview, policy.action_backfill):
+            with self.assertRaisesRegex(ValidationError, "leaves no date"):
+                button()
+        self.assertIn("leaves no date", policy.preview_html)
+        with self.assertRaisesRegex(ValidationError, "leaves no date"):
+            self.env["care.backfill"].with_user(self.manager).create(
+                {"policy_id": policy.id, "company_id": self.company.id}
+            )

@@ -3,6 +3,7 @@ from . import care_journey
 from . import care_journey_type
 from . import care_need
 from . import care_promise
+from . import care_policy
 from . import care_rule_mixin
 from . import care_stage
 from . import crm_lead

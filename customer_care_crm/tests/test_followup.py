@@ -43,3 +43,13 @@ class TestNeed(CrmCase):
         self.assertEqual(followup.lead_id.name, "A hood")
         self.assertEqual(followup.lead_id.user_id, followup.user_id)
         self.assertEqual(followup.lead_id.date_deadline, date(2027, 4, 1))
+
+    def test_the_preview_counts_opportunities_and_not_orders(self):
+        self.company.care_start_date = "2020-01-01"
+        self._lead()
+        self._confirmed()
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE care_journey SET create_date = create_date - interval '1 day'")
+        self.env.invalidate_all()
+        page = self.early.with_user(self.manager).with_company(self.company).preview_html
+        self.assertIn("1 follow-ups for 1 of 1 records", page)

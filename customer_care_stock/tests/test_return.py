@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, timedelta
 
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
@@ -31,6 +31,16 @@ class TestReturn(StockCase):
         self.assertEqual(call.user_id, journey.owner_id)
         self.assertEqual(call.date_due, date(2026, 3, 10))
         self.assertEqual(journey.returned_at.date(), date(2026, 3, 10))
+
+    def test_the_preview_counts_returns_from_their_own_day(self):
+        self.company.care_start_date = "2020-01-01"
+        order, journey = self._returned()
+        self._returned()
+        order.date_order = "2025-01-01 10:00:00"
+        self._return(order.picking_ids)
+        journey.returned_at -= timedelta(days=1)
+        page = self.why.with_user(self.manager).with_company(self.company).preview_html
+        self.assertIn("1 follow-ups for 1 of 1 records", page)
 
     def test_the_day_is_the_companys_own(self):
         order, journey = self._returned()
