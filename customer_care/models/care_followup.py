@@ -894,9 +894,7 @@ class CareFollowup(models.Model):
         memo["batch"] = self
         # what a person has planned or agreed with the customer is theirs to decide
         refused = self.filtered(
-            lambda row: (
-                row.policy_id and (profile := row._profile(memo)) and profile.no_followup
-            )
+            lambda row: row.policy_id and (profile := row._profile(memo)) and profile.no_followup
         )
         refused._cancel("opted_out")
         rest = self - refused

@@ -112,9 +112,7 @@ class CareProfile(models.Model):
         result = super().write(vals)
         if not set(CONTACT_FIELDS).isdisjoint(vals):
             # sudo: what waits for the customer's hours is decided anew by the engine
-            self.env["care.followup"].sudo()._release_held(
-                ("customer_hours",), self.partner_id
-            )
+            self.env["care.followup"].sudo()._release_held(("customer_hours",), self.partner_id)
         return result
 
     @api.model

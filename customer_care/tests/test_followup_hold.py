@@ -244,9 +244,7 @@ class TestFollowupHold(CareCase):
         )
         far.resource_calendar_id = self._calendar(far)
         far.resource_calendar_id.tz = "Pacific/Auckland"
-        (self.rep | self.agent).write(
-            {"care_daily_cap": 1, "company_ids": [Command.link(far.id)]}
-        )
+        (self.rep | self.agent).write({"care_daily_cap": 1, "company_ids": [Command.link(far.id)]})
         with self._at("2026-03-04 13:00:00"):  # in Auckland the day is two hours old
             rows = self._due(2)
             other = rows[1]
