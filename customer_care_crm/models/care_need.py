@@ -9,7 +9,8 @@ class CareNeed(models.Model):
     )
 
     def _check_pointed_at(self):
-        super()._check_pointed_at()
+        result = super()._check_pointed_at()
         # whoever works without CRM has no opportunity to point to
         if not self.env.su and self.lead_id:
             self.lead_id.check_access("read")
+        return result
