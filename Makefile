@@ -1,6 +1,6 @@
-.PHONY: run test lint screenshots shell reset lock
+.PHONY: run test lint screenshots translations shell reset lock
 
-run test lint screenshots shell reset:
+run test lint screenshots translations shell reset:
 	@./care $@
 
 # After a change in requirements/*.in; needs uv
