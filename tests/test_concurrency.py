@@ -102,6 +102,7 @@ def test_processes_confirming_orders_and_opening_cases_while_the_crons_run_lose_
             for number in range(12):
                 retried(env, lambda: (env['care.case'].create({
                     'name': f'{name} {number}', 'partner_id': customer, 'team_id': team,
+                    'kind': 'enquiry',
                 }), env.flush_all()))
 
         result = crew(

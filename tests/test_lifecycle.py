@@ -9,6 +9,7 @@ from collections import Counter
 
 import psycopg2
 import pytest
+from support import NOT_IN_SCENE
 
 pytest_plugins = ("support",)
 
@@ -335,7 +336,8 @@ def test_a_neutralized_copy_plans_nothing_and_tells_nobody(care_env, crew, scene
     assert {"care_followup", "care_notice", "care_retry"} < set(tables)
     for table in tables:
         ((planned,),) = rows(f"SELECT count(*) FROM {table} WHERE next_at IS NOT NULL")
-        assert planned, f"nothing was planned in {table}"
+        expected = table.replace("_", ".") not in NOT_IN_SCENE
+        assert planned or not expected, f"nothing was planned in {table}"
     command = care_env.place.command("-d", raced)
     at = command.index("odoo") + 1
     done = subprocess.run(

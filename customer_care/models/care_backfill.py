@@ -64,19 +64,20 @@ class CareBackfill(models.Model):
 
     @api.depends("policy_id", "company_id", "since", "until")
     def _compute_preview_html(self):
+        ready = self.filtered(
+            lambda row: row.policy_id and row.since and row.until and row.state == "draft"
+        )
+        # rolling a preview back forgets what has been typed, and what was computed before
+        pages = {
+            row: row.policy_id._preview(*row._span(), company=row.company_id, only_future=True)
+            for row in ready
+            if row.id
+        }
+        draft = Markup("<p class='text-muted'>%s</p>") % self.env._(
+            "Press Preview to see what would be planned."
+        )
         for row in self:
-            ready = row.policy_id and row.since and row.until and row.state == "draft"
-            if not ready:
-                row.preview_html = False
-            elif not row.id:
-                # rolling the preview back would forget what has been typed
-                row.preview_html = Markup("<p class='text-muted'>%s</p>") % self.env._(
-                    "Press Preview to see what would be planned."
-                )
-            else:
-                row.preview_html = row.policy_id._preview(
-                    *row._span(), company=row.company_id, only_future=True
-                )
+            row.preview_html = pages.get(row, row in ready and draft)
 
     @api.constrains("since", "until")
     def _check_span(self):

@@ -91,11 +91,16 @@ class CarePolicy(models.Model):
 
     @api.depends("event", "plan_id", "filter_domain")
     def _compute_preview_html(self):
-        for policy in self:
-            # not of a draft: rolling back forgets what has been typed
-            policy.preview_html = policy.id and policy._preview(
+        # not of a draft: rolling back forgets what has been typed, and what was computed before
+        pages = {
+            policy: policy._preview(
                 policy._back(PREVIEW_DAYS), policy._back(0), company=self.env.company
             )
+            for policy in self
+            if policy.id
+        }
+        for policy in self:
+            policy.preview_html = pages.get(policy)
 
     def action_preview(self):
         """What it would have planned over the last 90 days; nothing is written."""
