@@ -389,6 +389,7 @@ def test_two_servers_on_one_database_run_the_crons_and_do_everything_once(
                         "name": f"{name} {order}",
                         "partner_id": scene["customers"][order % 6],
                         "team_id": scene["team"],
+                        "kind": "enquiry",
                     }
                 ],
             )

@@ -62,6 +62,7 @@ def everything_is_due(env):
             env[rule].with_context(active_test=False).search([]).active = True
     more = env['care.case'].create([{
         'name': f'Late {i}', 'partner_id': customers[i % 6], 'team_id': team, 'severity': '3',
+        'kind': 'enquiry',
     } for i in range(9)])
     broken = env['care.policy'].browse(policy).copy({'name': 'Broken'})
     env.flush_all()
@@ -188,6 +189,7 @@ def test_a_server_killed_while_its_crons_work_is_replaced_and_everything_is_done
         # many small jobs: the kill falls among them
         env['care.case'].create([{
             'name': f'Many {i}', 'partner_id': customers[i % 6], 'team_id': team,
+            'kind': 'enquiry',
         } for i in range(120)])
         """,
         orders=scene["orders"],
