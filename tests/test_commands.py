@@ -110,7 +110,6 @@ class Checkout:
         home = kept.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
         return {
             **kept,
-            "PYTHONDONTWRITEBYTECODE": "1",
             # The package managers' own caches are not what is tested
             "UV_CACHE_DIR": kept.get("UV_CACHE_DIR") or f"{home}/uv",
             "PIP_CACHE_DIR": kept.get("PIP_CACHE_DIR") or f"{home}/pip",

@@ -26,13 +26,12 @@ class CareCase(TransactionCase):
         cls.env.user.company_ids = [Command.link(cls.company.id)]
         cls.company.resource_calendar_id = cls._calendar(cls.company)
         agent = "customer_care.group_agent"
-        cls.rep = cls._user("care_rep", f"{agent},sales_team.group_sale_salesman")
-        cls.agent = cls._user("care_agent", agent)
-        cls.agent2 = cls._user("care_agent2", agent)
-        cls.leader = cls._user("care_leader", "customer_care.group_leader")
-        cls.manager = cls._user(
-            "care_manager",
-            "customer_care.group_manager,sales_team.group_sale_manager",
+        cls.rep, cls.agent, cls.agent2, cls.leader, cls.manager = cls._users(
+            care_rep=f"{agent},sales_team.group_sale_salesman",
+            care_agent=agent,
+            care_agent2=agent,
+            care_leader="customer_care.group_leader",
+            care_manager="customer_care.group_manager,sales_team.group_sale_manager",
         )
         cls.company.care_default_owner_id = cls.manager
         cls.team = cls.env["care.team"].create(
@@ -81,15 +80,32 @@ class CareCase(TransactionCase):
     @classmethod
     def _user(cls, login, groups, company=None, **kwargs):
         company = company or cls.company
-        return new_test_user(
-            cls.env,
-            login,
-            groups=groups,
-            company_id=company.id,
-            company_ids=[Command.set(company.ids)],
-            tz="Europe/Brussels",
-            **kwargs,
+        return new_test_user(cls.env, login, groups, **cls._of(company), **kwargs)
+
+    @classmethod
+    def _users(cls, **groups):
+        """Several at once, by login, as :func:`odoo.tests.new_test_user` makes one."""
+        return cls.env["res.users"].create(
+            [
+                {
+                    "login": login,
+                    "name": login,
+                    "email": f"{login}@example.com",
+                    "password": login + "x" * (8 - len(login)),
+                    "group_ids": [Command.set([cls.env.ref(name).id for name in names.split(",")])],
+                    **cls._of(cls.company),
+                }
+                for login, names in groups.items()
+            ]
         )
+
+    @classmethod
+    def _of(cls, company):
+        return {
+            "company_id": company.id,
+            "company_ids": [Command.set(company.ids)],
+            "tz": "Europe/Brussels",
+        }
 
     @classmethod
     def _order(cls, user=None, partner=None, **vals):
