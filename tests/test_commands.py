@@ -297,7 +297,7 @@ def test_a_skipped_test_fails_odoos_runner_under_the_command_and_is_named(monkey
     class Place:
         log = ROOT / ".care/test/log"
 
-        def odoo_run(self, *_arguments):
+        def odoo_run(self, *_arguments, **_options):
             return (
                 "INFO db odoo.addons.customer_care.tests.test_a: Starting TestPage.test_one ...\n"
                 "INFO db odoo.addons.customer_care.tests.test_a: skipped TestPage.test_one :"
@@ -309,7 +309,9 @@ def test_a_skipped_test_fails_odoos_runner_under_the_command_and_is_named(monkey
 
     tests = care.Tests.__new__(care.Tests)
     tests.place, tests.failures = Place(), []
-    tests.templates = type("Templates", (), {"copy": lambda *_, **__: "copy", "sale": lambda *_: "sale"})
+    tests.templates = type(
+        "Templates", (), {"copy": lambda *_, **__: "copy", "sale": lambda *_: "sale"}
+    )
     tests.templates = tests.templates()
     tests.alone("customer_care")
     assert tests.failures == ["customer_care alone, by Odoo's runner: 1 skipped"]
