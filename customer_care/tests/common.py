@@ -80,7 +80,7 @@ class CareCase(TransactionCase):
     @classmethod
     def _user(cls, login, groups, company=None, **kwargs):
         company = company or cls.company
-        return new_test_user(cls.env, login, groups, **cls._of(company), **kwargs)
+        return new_test_user(cls.env, login, groups, **cls._belonging_to(company), **kwargs)
 
     @classmethod
     def _users(cls, **groups):
@@ -93,14 +93,14 @@ class CareCase(TransactionCase):
                     "email": f"{login}@example.com",
                     "password": login + "x" * (8 - len(login)),
                     "group_ids": [Command.set([cls.env.ref(name).id for name in names.split(",")])],
-                    **cls._of(cls.company),
+                    **cls._belonging_to(cls.company),
                 }
                 for login, names in groups.items()
             ]
         )
 
     @classmethod
-    def _of(cls, company):
+    def _belonging_to(cls, company):
         return {
             "company_id": company.id,
             "company_ids": [Command.set(company.ids)],
