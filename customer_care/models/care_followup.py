@@ -5,7 +5,7 @@ import pytz
 from markupsafe import Markup
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import RedirectWarning, UserError
 from odoo.tools import format_date, format_datetime
 
 from .care_due_mixin import ENGINE
@@ -1025,3 +1025,30 @@ class CareFollowup(models.Model):
             return self.browse()
         # sudo: the activity's holder may do with it what the widgets offer
         return self.sudo().search([("activity_id", "in", ours.ids), ("state", "=", "open")])
+
+    def _check_ticked_off(self):
+        """Refuse that a person ticks off what has a question of its own: the answer counts."""
+        asking = self.filtered("check_back")[:1]
+        if asking:
+            raise RedirectWarning(
+                self.env._(
+                    "“%s” is done when you say what the customer answered.", asking.display_name
+                ),
+                asking.action_done_dialog(),
+                self.env._("What came of it?"),
+            )
+
+    def _ticked_off(self):
+        """Done in Odoo's own widgets, where nobody is asked what came of it: what was chosen
+        before counts; otherwise that they were contacted is all that is known.
+        """
+        if not self:
+            return
+        done = self.env.ref("customer_care.outcome_done", raise_if_not_found=False)
+        if done and done.active:
+            self.filtered(lambda row: not row.outcome_id).outcome_id = done
+        for row in self:
+            row._check_outcome()
+        self._finish()
+        for row in self:
+            row._consequence()

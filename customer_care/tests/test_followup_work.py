@@ -3,7 +3,7 @@ from datetime import timedelta
 from psycopg2 import IntegrityError
 
 from odoo import fields
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, RedirectWarning, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -147,6 +147,18 @@ class TestFollowupWork(CareCase):
         case.action_resolve()
         self.assertEqual(self._checks(case), check)
         self.assertEqual(check.state, "done")
+
+    def test_the_check_back_is_not_ticked_off_without_the_customers_answer(self):
+        check = self._checks(self._resolved())
+        self._run("care.followup", days=10)
+        self.assertEqual(check.state, "open")
+        for gesture in ("action_done", "action_archive"):
+            with self.subTest(gesture), self.assertRaises(RedirectWarning) as raised:
+                getattr(check.activity_id.with_user(self.agent), gesture)()
+            self.assertEqual(raised.exception.args[1]["res_id"], check.id)
+        self.assertEqual(check.state, "open")
+        check.with_user(self.agent).action_all_well()
+        self.assertFalse(check.activity_id.active)
 
     def test_there_is_one_check_back_in_the_database(self):
         check = self._checks(self._resolved())
