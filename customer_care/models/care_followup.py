@@ -651,9 +651,12 @@ class CareFollowup(models.Model):
         record = row._record()
         user = row.user_id
         if row.occurrence_try >= outcome.retry_max:
-            if record.team_id.leader_id in (user, self.env["res.users"]):
+            leader = record.team_id.leader_id and record._present(
+                record.team_id.leader_id, record.team_id
+            )
+            if leader in (user, self.env["res.users"]):
                 return self.browse()
-            user = record.team_id.leader_id
+            user = leader
         when = row._when(
             fields.Date.context_today(self) + timedelta(days=outcome.retry_days),
             user,
