@@ -26,7 +26,7 @@ class CareFollowup(models.Model):
 
     _name = "care.followup"
     _description = "Follow-up"
-    _inherit = ["care.due.mixin", "care.customer.mixin"]
+    _inherit = ["care.due.mixin", "care.linked.mixin", "care.customer.mixin"]
     _order = "date_due, id"
     _due_cron = "customer_care.ir_cron_followups"
     # what a batch asks once (complaints, refunds, limits) is shared by more rows
@@ -57,8 +57,8 @@ class CareFollowup(models.Model):
         ondelete="set null",
         index="btree_not_null",
     )
-    journey_id = fields.Many2one("care.journey", "Journey", ondelete="cascade", index=True)
-    case_id = fields.Many2one("care.case", "Case", ondelete="cascade", index="btree_not_null")
+    journey_id = fields.Many2one(readonly=False)
+    case_id = fields.Many2one(readonly=False)
     sale_line_id = fields.Many2one(
         "sale.order.line",
         "Order Line",
@@ -180,10 +180,6 @@ class CareFollowup(models.Model):
         search="_search_due_group",
     )
 
-    _one_record = models.Constraint(
-        "CHECK (num_nonnulls(journey_id, case_id) = 1)",
-        "A follow-up belongs to one journey or one case.",
-    )
     _journey_uniq = models.UniqueIndex(
         "(policy_id, step_id, journey_id, occurrence, occurrence_try, repetition,"
         " COALESCE(sale_line_id, 0)) WHERE journey_id IS NOT NULL",
@@ -309,7 +305,7 @@ class CareFollowup(models.Model):
     def _compute_team_id(self):
         for followup in self:
             # sudo: who is responsible for a follow-up may know the team it belongs to
-            record = (followup.journey_id or followup.case_id).sudo()
+            record = followup._record().sudo()
             followup.team_id = record.team_id
 
     def _search_team_id(self, operator, value):
@@ -372,9 +368,7 @@ class CareFollowup(models.Model):
             self._check_engine_fields(
                 {k: v for k, v in vals.items() if k not in self._manual_fields}
             )
-            record = self.env["care.journey"].browse(vals.get("journey_id")) or self.env[
-                "care.case"
-            ].browse(vals.get("case_id"))
+            record = self._record_in(vals)
             if not record:
                 raise UserError(self.env._("Choose the journey or the case to follow up."))
             record.check_access("read")
@@ -759,11 +753,6 @@ class CareFollowup(models.Model):
             start.astimezone(pytz.utc).replace(tzinfo=None),
             self.env.cr.now().replace(microsecond=0),
         )
-
-    def _record(self):
-        """The journey or the case."""
-        self.ensure_one()
-        return self.journey_id or self.case_id
 
     @api.model
     def _of(self, records):

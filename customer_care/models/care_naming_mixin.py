@@ -42,6 +42,5 @@ class CareNamingMixin(models.AbstractModel):
             return NotImplemented
         naming = self.env["res.users"]._care_naming()[self._name]
         return ~Domain.OR(
-            Domain(domain) & Domain(f"{name}.active", "=", False)
-            for name, domain in naming.items()
+            Domain(domain) & Domain(f"{name}.active", "=", False) for name, domain in naming.items()
         )

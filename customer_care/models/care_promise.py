@@ -522,9 +522,7 @@ class CarePromise(models.Model):
 
     def _present(self, user, leaving=()):
         """``user``, or who stands in, as for a record that they own."""
-        self.ensure_one()
-        draft = self.env["care.case"].new({"company_id": self.company_id.id})
-        return draft._present(user, self.team_id, leaving)
+        return self.company_id._care_present(user, self.team_id, leaving)
 
     @api.model
     def _hand_over(self, leaving):

@@ -552,13 +552,10 @@ class CareStandard(models.Model):
         """Standards of users who leave go to who stands in for them."""
         # sudo: whoever may archive a user leaves no standard without an owner
         standards = self.sudo().search([("owner_id", "in", leaving.ids)])
-        owned = self.env["care.owned.mixin"]
-        by_owner = defaultdict(standards.browse)
+        nobody, by_owner = self.env["care.team"], defaultdict(standards.browse)
         for standard in standards:
             company = standard.company_id or standard.owner_id.company_id
-            owner = standard.owner_id.care_substitute_id
-            if not owner or owner in leaving or not owned._may_own(owner, company):
-                owner = company._care_default_owner(leaving)
+            owner = company._care_present(standard.owner_id, nobody, leaving)
             by_owner[owner.sudo()] |= standard
         for owner, mine in by_owner.items():
             mine.with_context(care_handing_over=ENGINE).write({"owner_id": owner.id})
