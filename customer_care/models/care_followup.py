@@ -226,6 +226,7 @@ class CareFollowup(models.Model):
             followup.products = ", ".join(dict.fromkeys(products))
 
     @api.depends("step_id", "policy_id")
+    @api.depends_context("lang")
     def _compute_script(self):
         # sudo: the aid is for who makes the call, whatever they may read of plans
         for followup in self.sudo():
@@ -422,6 +423,13 @@ class CareFollowup(models.Model):
                     "the outcome that fits."
                 )
             )
+
+    def unlink(self):
+        # sudo: whoever may delete the follow-up takes its face along; what was done stays
+        faces = self.sudo().activity_id.filtered("active")
+        result = super().unlink()
+        faces.with_context(care_from_followup=ENGINE).unlink()
+        return result
 
     def action_done(self):
         """Done, with the outcome chosen; returns what the outcome leads to."""
@@ -968,7 +976,8 @@ class CareFollowup(models.Model):
                     "res_id": record.id,
                     "activity_type_id": row.activity_type_id.id,
                     "summary": row.name,
-                    "note": row.script,
+                    # in the language of who will read it
+                    "note": row.with_context(lang=user.lang).script,
                     "user_id": user.id,
                     "date_deadline": row.date_due,
                     "automated": True,

@@ -121,7 +121,7 @@ class CareFollowup(models.Model):
 
         :return: the rows that are held back
         """
-        rest = self.filtered(lambda row: row.policy_id and not row.hold_override)
+        rest = self._planned_by_engine().filtered(lambda row: not row.hold_override)
         held = self.browse()
         for reason in self._fields["hold_reason"].get_values(self.env):
             if not rest:
@@ -145,6 +145,10 @@ class CareFollowup(models.Model):
             rest -= held
         self._trigger_at(held.mapped("next_at"))
         return held
+
+    def _planned_by_engine(self):
+        """What nobody has planned or agreed with the customer: it comes as they prefer it."""
+        return self.filtered(lambda row: row.policy_id or row.check_back)
 
     def _soon(self):
         """The first moment that is not now: the engine has looked already."""
@@ -213,7 +217,7 @@ class CareFollowup(models.Model):
 
     def _use_channels(self, memo):
         """What comes due takes the channel that its customer prefers, and says so."""
-        for row in self.filtered("policy_id"):
+        for row in self._planned_by_engine():
             profile, channel = row._profile(memo), row._channel()
             preferred = profile.preferred_channel if profile else False
             if not channel or not preferred or channel == preferred:
