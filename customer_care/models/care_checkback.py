@@ -187,10 +187,9 @@ class CareFollowup(models.Model):
         journeys = self.env["care.journey"].sudo().search([("order_id", "in", whole.ids)])
         rows = self.sudo().search(
             [
-                ("state", "in", (*ALIVE, "failed")),
+                ("state", "in", ALIVE),
                 # a person's own follow-up is a person's to end
-                ("policy_id", "!=", False),
-                ("event", "!=", "order_returned"),
+                ("event", "not in", (False, "order_returned")),
                 "|",
                 ("journey_id", "in", journeys.ids),
                 "|",

@@ -818,7 +818,7 @@ class CareFollowup(models.Model):
         vals_list, memo = [], {}
         for row in self:
             record = row._record()
-            if not row.repeat_from or not row.policy_id._repeats_for(record):
+            if not (row.policy_id and row.repeat_from and row.policy_id._repeats_for(record)):
                 continue
             today = fields.Date.context_today(row.with_context(tz=row.company_id._care_tz()))
             found = row.policy_id._next_repetition(row.repeat_from, max(today, row.date_due))
@@ -870,6 +870,12 @@ class CareFollowup(models.Model):
         rows._use_channels(memo)
         rows._open(memo)
 
+    def _planned_by_engine(self):
+        """What an event has planned, even if its policy is gone. What a person has planned or
+        agreed with the customer is theirs to decide.
+        """
+        return self.filtered("event")
+
     def _profile(self, memo):
         """The customer's profile, read once for the batch; None where there is none."""
         self.ensure_one()
@@ -892,9 +898,11 @@ class CareFollowup(models.Model):
         :return: the rows that are over now
         """
         memo["batch"] = self
-        # what a person has planned or agreed with the customer is theirs to decide
-        refused = self.filtered(
-            lambda row: row.policy_id and (profile := row._profile(memo)) and profile.no_followup
+        # to ask whether their case is solved is part of solving it
+        refused = self._planned_by_engine().filtered(
+            lambda row: (
+                not row.check_back and (profile := row._profile(memo)) and profile.no_followup
+            )
         )
         refused._cancel("opted_out")
         rest = self - refused

@@ -146,10 +146,6 @@ class CareFollowup(models.Model):
         self._trigger_at(held.mapped("next_at"))
         return held
 
-    def _planned_by_engine(self):
-        """What nobody has planned or agreed with the customer: it comes as they prefer it."""
-        return self.filtered(lambda row: row.policy_id or row.check_back)
-
     def _soon(self):
         """The first moment that is not now: the engine has looked already."""
         return self.env.cr.now().replace(microsecond=0) + timedelta(minutes=1)

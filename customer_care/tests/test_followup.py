@@ -226,6 +226,13 @@ class TestFollowup(CareCase):
         self.assertEqual((again.state, again.repetition), ("planned", 2))
         self.assertFalse(again.outcome_id)
 
+    def test_what_comes_back_can_be_done_when_its_policy_is_gone_and_ends_there(self):
+        followup = self._open_followup(repeat_every=1)
+        followup.policy_id.unlink()
+        followup.with_user(self.rep).action_all_well()
+        self.assertEqual(followup.state, "done")
+        self.assertEqual(followup.journey_id.followup_ids, followup)
+
     def test_ticked_off_the_outcome_chosen_before_has_its_consequence(self):
         followup = self._open_followup()
         followup.with_user(self.rep).outcome_id = self.env.ref("customer_care.outcome_problem")

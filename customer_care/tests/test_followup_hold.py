@@ -73,6 +73,17 @@ class TestFollowupHold(CareCase):
         self._run("care.followup", days=7)
         self.assertEqual(row.state, "open")
 
+    def test_what_a_deleted_policy_has_planned_waits_and_ends_all_the_same(self):
+        row = self._due()
+        case = self._case(resolution="Mended")
+        row.policy_id.unlink()
+        self._work()
+        self.assertEqual((row.state, row.hold_reason), ("held", "open_complaint"))
+        self._profile(no_followup=True)
+        case.action_resolve()
+        self._work()
+        self.assertEqual((row.state, row.cancel_reason), ("cancelled", "opted_out"))
+
     def test_a_person_may_contact_them_all_the_same(self):
         self._case()
         row = self._due()
