@@ -5,6 +5,7 @@ from markupsafe import Markup
 from odoo import api, fields, models
 
 from .care_due_mixin import ENGINE
+from .care_followup import ALIVE
 from .mail_activity_plan import CARE_MODELS
 
 
@@ -70,7 +71,11 @@ class ResUsers(models.Model):
         handed_over = self.env.context.get("care_handed_over") is ENGINE
         if "active" in vals and not vals["active"] and not handed_over:
             self._care_hand_over()
-        return super().write(vals)
+        result = super().write(vals)
+        if {"company_ids", "group_ids"} & set(vals):
+            # who may not work there any more answers for nothing there
+            self._care_move_work(self.browse())
+        return result
 
     def action_archive(self):
         # before Odoo deletes the activities of archived users
@@ -85,34 +90,45 @@ class ResUsers(models.Model):
             return
         # sudo: whoever may archive a user leaves no customer without an owner
         env = self.sudo().env
+        leaving.sudo()._care_move_work(leaving)
+        env["care.handoff"]._without_receiver(leaving)
+        env["care.promise"]._hand_over(leaving)
+        env["care.standard"]._hand_over(leaving)
+        env["res.users"]._care_tell_naming(leaving)
+
+    def _care_move_work(self, leaving):
+        """Records and follow-ups of these users go to who stands in for them: all of those who
+        are leaving, of the others what they may not work on any more.
+        """
+        # sudo: as in `_care_hand_over`
+        env = self.sudo().env
+
+        def has_to_go(user, company):
+            return user in leaving or not env["care.owned.mixin"]._may_own(user, company)
+
         moved = []
         for model in ("care.journey", "care.case"):
             owned = env[model].search(
                 [
-                    ("owner_id", "in", leaving.ids),
+                    ("owner_id", "in", self.ids),
                     ("stage_category", "in", ("open", "waiting", "resolved")),
                 ]
             )
-            for owner, records in owned.grouped(
+            going = owned.filtered(lambda record: has_to_go(record.owner_id, record.company_id))
+            for owner, records in going.grouped(
                 lambda record: record._present(record.owner_id, record.team_id, leaving)
             ).items():
                 records._set_owner(owner, chosen=True)
                 moved.extend(records)
         followups = env["care.followup"].search(
-            [
-                ("user_id", "in", leaving.ids),
-                ("state", "in", ("planned", "held", "open", "failed")),
-            ]
+            [("user_id", "in", self.ids), ("state", "in", ALIVE)]
         )
-        for user, rows in followups.grouped(
+        going = followups.filtered(lambda row: has_to_go(row.user_id, row.company_id))
+        for user, rows in going.grouped(
             lambda row: row._record()._present(row.user_id, row._record().team_id, leaving)
         ).items():
             rows.write({"user_id": user.id})
-        env["care.handoff"]._without_receiver(leaving)
-        env["care.promise"]._hand_over(leaving)
-        env["care.standard"]._hand_over(leaving)
-        env["res.users"]._care_tell_leaders(leaving, moved)
-        env["res.users"]._care_tell_naming(leaving)
+        env["res.users"]._care_tell_leaders(self, moved)
 
     @api.model
     def _care_tell_leaders(self, leaving, records):

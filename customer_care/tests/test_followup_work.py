@@ -199,9 +199,7 @@ class TestFollowupWork(CareCase):
         with self._at("2026-03-09 13:00:00"):
             check._run_due()
             self.assertEqual(check.state, "open")
-            self.assertEqual(
-                check.activity_type_id, self.env.ref("mail.mail_activity_data_email")
-            )
+            self.assertEqual(check.activity_type_id, self.env.ref("mail.mail_activity_data_email"))
 
     def test_there_is_one_check_back_in_the_database(self):
         check = self._checks(self._resolved())

@@ -588,6 +588,26 @@ class TestAbsence(OwnedCase):
         followup.action_done()
         self.assertEqual((journey.followup_ids - followup).user_id, self.manager)
 
+    def test_who_may_not_work_in_a_company_any_more_answers_for_nothing_there(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        for vals in (
+            {"company_id": other.id, "company_ids": [Command.set(other.ids)]},
+            {"group_ids": [Command.set(self.env.ref("base.group_user").ids)]},
+        ):
+            with self.subTest(vals):
+                rep = self._user(f"care_moved_{len(vals)}", "customer_care.group_agent")
+                self.env["care.policy"].search([]).active = False
+                self._policy(((30, "care_owner"),))
+                journey = self._journey(self._confirmed(user=rep))
+                case = self._case(owner_id=rep.id)
+                # what says nothing of where they work moves nothing
+                rep.write({"company_ids": [Command.link(other.id)], "signature": "x"})
+                self.assertEqual((journey | journey).owner_id | case.owner_id, rep)
+                rep.write(vals)
+                self.assertEqual(journey.owner_id | case.owner_id, self.leader)
+                self.assertEqual(journey.followup_ids.user_id, self.leader)
+                self.assertEqual(len(self._told(self.leader, f"{rep.name} left")), 1)
+
     def test_a_leader_who_left_before_is_not_told_but_who_stands_in(self):
         self.team.leader_id = self._user("care_gone", "customer_care.group_leader")
         self.team.leader_id.action_archive()
