@@ -1,7 +1,6 @@
 from odoo import api, fields, models
 
 from .care_due_mixin import insert_new
-from .care_guard import refuse_forged
 
 
 class CareAcknowledgement(models.Model):
@@ -11,6 +10,7 @@ class CareAcknowledgement(models.Model):
 
     _name = "care.acknowledgement"
     _description = "Acknowledgement of a standard"
+    _inherit = ["care.engine.mixin"]
     _order = "acknowledged_at desc, id desc"
 
     version_id = fields.Many2one(
@@ -35,15 +35,6 @@ class CareAcknowledgement(models.Model):
     def _compute_display_name(self):
         for row in self:
             row.display_name = f"{row.user_id.name}: {row.version_id.display_name}"
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        refuse_forged(self, set().union(*vals_list))
-        return super().create(vals_list)
-
-    def write(self, vals):
-        refuse_forged(self, set(vals))
-        return super().write(vals)
 
     @api.model
     def _add(self, rows):

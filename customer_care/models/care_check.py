@@ -2,7 +2,6 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
 from .care_due_mixin import insert_new
-from .care_guard import refuse_forged
 
 
 class CareCheck(models.Model):
@@ -13,10 +12,12 @@ class CareCheck(models.Model):
 
     _name = "care.check"
     _description = "Check of a stage"
+    _inherit = ["care.engine.mixin", "care.linked.mixin"]
     _order = "decided_at desc, id desc"
 
-    journey_id = fields.Many2one("care.journey", readonly=True, ondelete="cascade")
-    case_id = fields.Many2one("care.case", readonly=True, ondelete="cascade")
+    # the unique indexes below find the rows of a record
+    journey_id = fields.Many2one(index=False)
+    case_id = fields.Many2one(index=False)
     company_id = fields.Many2one("res.company", required=True, readonly=True, ondelete="cascade")
     stage_id = fields.Many2one("care.stage", readonly=True, ondelete="set null", index=True)
     standard_id = fields.Many2one(
@@ -35,10 +36,6 @@ class CareCheck(models.Model):
     decided_at = fields.Datetime("On", required=True, readonly=True)
     reason = fields.Char(readonly=True, help="Why it was waived.")
 
-    _one_record = models.Constraint(
-        "CHECK (num_nonnulls(journey_id, case_id) = 1)",
-        "A check belongs to one journey or one case.",
-    )
     _reason_check = models.Constraint(
         "CHECK (state <> 'waived' OR reason IS NOT NULL)", "A check is waived for a reason."
     )
@@ -52,15 +49,6 @@ class CareCheck(models.Model):
         states = dict(self._fields["state"]._description_selection(self.env))
         for check in self:
             check.display_name = f"{check.standard_id.display_name}: {states.get(check.state)}"
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        refuse_forged(self, set().union(*vals_list))
-        return super().create(vals_list)
-
-    def write(self, vals):
-        refuse_forged(self, set(vals))
-        return super().write(vals)
 
     # ------------------------------------------------------------
     # Doing, waiving and taking back

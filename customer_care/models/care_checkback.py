@@ -110,6 +110,24 @@ class CareFollowup(models.Model):
         answered._cancel("answered")
         (rows - answered)._cancel("ended")
 
+    def _open_case(self):
+        """The customer says that it is not solved: their case is opened again, with their words,
+        instead of a second one.
+        """
+        if not self.check_back:
+            return super()._open_case()
+        # sudo: who makes the call hears the answer, whoever has the case now
+        case = self.case_id.sudo()
+        case.message_post(
+            body=self.feedback,
+            author_id=self.env.user.partner_id.id,
+            subtype_xmlid="mail.mt_note",
+        )
+        if case.stage_category in ("resolved", "closed"):
+            case._enter_category("open")
+            self.env["care.notice"]._announce("case_reopened", case)
+        return case.sudo(False)
+
     def _cancel_outdated(self, memo):
         over = super()._cancel_outdated(memo)
         silent = (self - over).filtered(lambda row: row.check_back == "silent")
@@ -169,10 +187,9 @@ class CareFollowup(models.Model):
         journeys = self.env["care.journey"].sudo().search([("order_id", "in", whole.ids)])
         rows = self.sudo().search(
             [
-                ("state", "in", (*ALIVE, "failed")),
+                ("state", "in", ALIVE),
                 # a person's own follow-up is a person's to end
-                ("policy_id", "!=", False),
-                ("event", "!=", "order_returned"),
+                ("event", "not in", (False, "order_returned")),
                 "|",
                 ("journey_id", "in", journeys.ids),
                 "|",

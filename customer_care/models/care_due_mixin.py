@@ -55,6 +55,7 @@ class CareDueMixin(models.AbstractModel):
 
     _name = "care.due.mixin"
     _description = "Planned row of Customer Care"
+    _inherit = ["care.engine.mixin"]
 
     #: XML id of the cron that works on the rows of this model.
     _due_cron = None
@@ -96,16 +97,6 @@ class CareDueMixin(models.AbstractModel):
     # ------------------------------------------------------------
     # Nothing that the engine writes can be forged
     # ------------------------------------------------------------
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        for vals in vals_list:
-            self._check_engine_fields(vals)
-        return super().create(vals_list)
-
-    def write(self, vals):
-        self._check_engine_fields(vals)
-        return super().write(vals)
 
     @api.model
     def _check_engine_fields(self, vals):

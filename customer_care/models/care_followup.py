@@ -5,7 +5,7 @@ import pytz
 from markupsafe import Markup
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import RedirectWarning, UserError
 from odoo.tools import format_date, format_datetime
 
 from .care_due_mixin import ENGINE
@@ -26,7 +26,7 @@ class CareFollowup(models.Model):
 
     _name = "care.followup"
     _description = "Follow-up"
-    _inherit = ["care.due.mixin", "care.customer.mixin"]
+    _inherit = ["care.due.mixin", "care.linked.mixin", "care.customer.mixin"]
     _order = "date_due, id"
     _due_cron = "customer_care.ir_cron_followups"
     # what a batch asks once (complaints, refunds, limits) is shared by more rows
@@ -57,8 +57,8 @@ class CareFollowup(models.Model):
         ondelete="set null",
         index="btree_not_null",
     )
-    journey_id = fields.Many2one("care.journey", "Journey", ondelete="cascade", index=True)
-    case_id = fields.Many2one("care.case", "Case", ondelete="cascade", index="btree_not_null")
+    journey_id = fields.Many2one(readonly=False)
+    case_id = fields.Many2one(readonly=False)
     sale_line_id = fields.Many2one(
         "sale.order.line",
         "Order Line",
@@ -180,10 +180,6 @@ class CareFollowup(models.Model):
         search="_search_due_group",
     )
 
-    _one_record = models.Constraint(
-        "CHECK (num_nonnulls(journey_id, case_id) = 1)",
-        "A follow-up belongs to one journey or one case.",
-    )
     _journey_uniq = models.UniqueIndex(
         "(policy_id, step_id, journey_id, occurrence, occurrence_try, repetition,"
         " COALESCE(sale_line_id, 0)) WHERE journey_id IS NOT NULL",
@@ -230,6 +226,7 @@ class CareFollowup(models.Model):
             followup.products = ", ".join(dict.fromkeys(products))
 
     @api.depends("step_id", "policy_id")
+    @api.depends_context("lang")
     def _compute_script(self):
         # sudo: the aid is for who makes the call, whatever they may read of plans
         for followup in self.sudo():
@@ -309,7 +306,7 @@ class CareFollowup(models.Model):
     def _compute_team_id(self):
         for followup in self:
             # sudo: who is responsible for a follow-up may know the team it belongs to
-            record = (followup.journey_id or followup.case_id).sudo()
+            record = followup._record().sudo()
             followup.team_id = record.team_id
 
     def _search_team_id(self, operator, value):
@@ -372,9 +369,7 @@ class CareFollowup(models.Model):
             self._check_engine_fields(
                 {k: v for k, v in vals.items() if k not in self._manual_fields}
             )
-            record = self.env["care.journey"].browse(vals.get("journey_id")) or self.env[
-                "care.case"
-            ].browse(vals.get("case_id"))
+            record = self._record_in(vals)
             if not record:
                 raise UserError(self.env._("Choose the journey or the case to follow up."))
             record.check_access("read")
@@ -428,6 +423,13 @@ class CareFollowup(models.Model):
                     "the outcome that fits."
                 )
             )
+
+    def unlink(self):
+        # sudo: whoever may delete the follow-up takes its face along; what was done stays
+        faces = self.sudo().activity_id.filtered("active")
+        result = super().unlink()
+        faces.with_context(care_from_followup=ENGINE).unlink()
+        return result
 
     def action_done(self):
         """Done, with the outcome chosen; returns what the outcome leads to."""
@@ -651,9 +653,12 @@ class CareFollowup(models.Model):
         record = row._record()
         user = row.user_id
         if row.occurrence_try >= outcome.retry_max:
-            if record.team_id.leader_id in (user, self.env["res.users"]):
+            leader = record.team_id.leader_id and record._present(
+                record.team_id.leader_id, record.team_id
+            )
+            if leader in (user, self.env["res.users"]):
                 return self.browse()
-            user = record.team_id.leader_id
+            user = leader
         when = row._when(
             fields.Date.context_today(self) + timedelta(days=outcome.retry_days),
             user,
@@ -757,11 +762,6 @@ class CareFollowup(models.Model):
             self.env.cr.now().replace(microsecond=0),
         )
 
-    def _record(self):
-        """The journey or the case."""
-        self.ensure_one()
-        return self.journey_id or self.case_id
-
     @api.model
     def _of(self, records):
         """Follow-ups of these journeys or cases that are not over."""
@@ -818,7 +818,7 @@ class CareFollowup(models.Model):
         vals_list, memo = [], {}
         for row in self:
             record = row._record()
-            if not row.repeat_from or not row.policy_id._repeats_for(record):
+            if not (row.policy_id and row.repeat_from and row.policy_id._repeats_for(record)):
                 continue
             today = fields.Date.context_today(row.with_context(tz=row.company_id._care_tz()))
             found = row.policy_id._next_repetition(row.repeat_from, max(today, row.date_due))
@@ -870,6 +870,12 @@ class CareFollowup(models.Model):
         rows._use_channels(memo)
         rows._open(memo)
 
+    def _planned_by_engine(self):
+        """What an event has planned, even if its policy is gone. What a person has planned or
+        agreed with the customer is theirs to decide.
+        """
+        return self.filtered("event")
+
     def _profile(self, memo):
         """The customer's profile, read once for the batch; None where there is none."""
         self.ensure_one()
@@ -892,9 +898,11 @@ class CareFollowup(models.Model):
         :return: the rows that are over now
         """
         memo["batch"] = self
-        # what a person has planned or agreed with the customer is theirs to decide
-        refused = self.filtered(
-            lambda row: row.policy_id and (profile := row._profile(memo)) and profile.no_followup
+        # to ask whether their case is solved is part of solving it
+        refused = self._planned_by_engine().filtered(
+            lambda row: (
+                not row.check_back and (profile := row._profile(memo)) and profile.no_followup
+            )
         )
         refused._cancel("opted_out")
         rest = self - refused
@@ -976,7 +984,8 @@ class CareFollowup(models.Model):
                     "res_id": record.id,
                     "activity_type_id": row.activity_type_id.id,
                     "summary": row.name,
-                    "note": row.script,
+                    # in the language of who will read it
+                    "note": row.with_context(lang=user.lang).script,
                     "user_id": user.id,
                     "date_deadline": row.date_due,
                     "automated": True,
@@ -1025,3 +1034,30 @@ class CareFollowup(models.Model):
             return self.browse()
         # sudo: the activity's holder may do with it what the widgets offer
         return self.sudo().search([("activity_id", "in", ours.ids), ("state", "=", "open")])
+
+    def _check_ticked_off(self):
+        """Refuse that a person ticks off what has a question of its own: the answer counts."""
+        asking = self.filtered("check_back")[:1]
+        if asking:
+            raise RedirectWarning(
+                self.env._(
+                    "“%s” is done when you say what the customer answered.", asking.display_name
+                ),
+                asking.action_done_dialog(),
+                self.env._("What came of it?"),
+            )
+
+    def _ticked_off(self):
+        """Done in Odoo's own widgets, where nobody is asked what came of it: what was chosen
+        before counts; otherwise that they were contacted is all that is known.
+        """
+        if not self:
+            return
+        done = self.env.ref("customer_care.outcome_done", raise_if_not_found=False)
+        if done and done.active:
+            self.filtered(lambda row: not row.outcome_id).outcome_id = done
+        for row in self:
+            row._check_outcome()
+        self._finish()
+        for row in self:
+            row._consequence()

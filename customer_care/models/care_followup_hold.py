@@ -121,7 +121,7 @@ class CareFollowup(models.Model):
 
         :return: the rows that are held back
         """
-        rest = self.filtered(lambda row: row.policy_id and not row.hold_override)
+        rest = self._planned_by_engine().filtered(lambda row: not row.hold_override)
         held = self.browse()
         for reason in self._fields["hold_reason"].get_values(self.env):
             if not rest:
@@ -213,7 +213,7 @@ class CareFollowup(models.Model):
 
     def _use_channels(self, memo):
         """What comes due takes the channel that its customer prefers, and says so."""
-        for row in self.filtered("policy_id"):
+        for row in self._planned_by_engine():
             profile, channel = row._profile(memo), row._channel()
             preferred = profile.preferred_channel if profile else False
             if not channel or not preferred or channel == preferred:
@@ -333,29 +333,27 @@ class CareFollowup(models.Model):
     # What one person can do on one day
     # ------------------------------------------------------------
 
-    def _cap_of(self, user, team):
-        """How many follow-ups come to ``user`` on one day at most; 0: no limit."""
+    def _day_of(self, user, team, load):
+        """How many follow-ups have come to ``user`` today, and how many may; 0: no limit.
+
+        A person's own number counts wherever they work, a team's in its company alone.
+        """
         # sudo: a colleague's limit
-        return user.sudo().care_daily_cap or team.daily_cap
+        own = user.sudo().care_daily_cap
+        return (load[user], own) if own else (load[user, self.company_id], team.daily_cap)
+
+    def _has_room(self, user, team, load):
+        count, cap = self._day_of(user, team, load)
+        return not cap or count < cap
 
     def _hold_daily_cap(self, memo):
         """Beyond the day's limit it goes to a colleague or to the next working day."""
-        limited = self.filtered(lambda row: row._cap_of(row.user_id, row._record().team_id))
-        if not limited:
+        teams = self.mapped(lambda row: row._record().team_id)
+        # sudo: as in `_day_of`
+        if not any(teams.mapped("daily_cap") + self.user_id.sudo().mapped("care_daily_cap")):
             return {}
-        held, given = {}, Counter()
-        # a user's day is counted as their company counts it
-        for rows in limited.grouped("company_id").values():
-            teams = rows.mapped(lambda row: row._record().team_id)
-            helping = teams.filtered(lambda team: team.overflow == "colleague").member_ids
-            load = rows._load(rows.user_id | helping, memo)
-            before = {user: load[user] for user in load}
-            for user in load:
-                load[user] += given[user]
-            held.update(rows._within_cap(load, memo))
-            for user in load:
-                given[user] = load[user] - before[user]
-        return held
+        helping = teams.filtered(lambda team: team.overflow == "colleague").member_ids
+        return self._within_cap(self._load(self.user_id | helping, memo), memo)
 
     def _within_cap(self, load, memo):
         """Take what still fits in each one's day, to a colleague or not: ``load`` grows.
@@ -365,57 +363,56 @@ class CareFollowup(models.Model):
         now = self.env.cr.now()
         held = {}
         for row in self:
-            team = row._record().team_id
-            user, cap = row.user_id, row._cap_of(row.user_id, team)
-            if load[user] < cap:
-                load[user] += 1
+            team, user, company = row._record().team_id, row.user_id, row.company_id
+            if row._has_room(user, team, load):
+                load.update((user, (user, company)))
                 continue
+            count, _cap = row._day_of(user, team, load)
             env = row._words()
             helper = row._helper(team, load, memo)
             if helper:
-                load[helper] += 1
+                load.update((helper, (helper, company)))
                 row.with_context(care_from_activity=ENGINE).user_id = helper
                 row._note(
                     env._(
                         "From %(user)s to %(helper)s: %(user)s has %(count)s for this day.",
                         user=user.name,
                         helper=helper.name,
-                        count=load[user],
+                        count=count,
                     )
                 )
                 continue
-            days = self._workdays(user, row.company_id, memo)
+            days = self._workdays(user, company, memo)
             day = days.next(days.today(now) + timedelta(days=1))
             row.with_context(care_from_activity=ENGINE).date_due = max(row.date_due, day)
-            note = env._("%(user)s has %(count)s for this day.", user=user.name, count=load[user])
+            note = env._("%(user)s has %(count)s for this day.", user=user.name, count=count)
             row._note(env._("To the next working day, %(day)s: %(why)s", day=day, why=note))
-            held[row] = (note, self._morning(day, user, row.company_id))
+            held[row] = (note, self._morning(day, user, company))
         return held
 
     def _load(self, users, memo):
-        """How many follow-ups have come to each user on their present day.
+        """How many follow-ups have come to each user today, a company's by its own day.
 
-        Of rows of one company.
-
-        :return: dict user -> count
+        :return: Counter of user and of (user, company)
         """
         now = self.env.cr.now()
-        company = self.company_id
-        starts = {}
-        for user in users:
-            days = self._workdays(user, company, memo)
-            starts[user] = days.at(days.today(now))
         opened = self.search_fetch(
             [
                 ("user_id", "in", users.ids),
-                ("opened_at", ">=", min(starts.values())),
+                # wherever it is counted, today began later
+                ("opened_at", ">=", now - timedelta(days=2)),
                 ("state", "in", ("open", "done")),
             ],
-            ["user_id", "opened_at"],
+            ["user_id", "company_id", "opened_at"],
         )
-        load = dict.fromkeys(users, 0)
-        for row in opened:
-            load[row.user_id] += row.opened_at >= starts[row.user_id]
+        load = Counter()
+        for (user, company), rows in opened.grouped(
+            lambda row: (row.user_id, row.company_id)
+        ).items():
+            days = self._workdays(user, company, memo)
+            start = days.at(days.today(now))
+            load[user, company] = sum(row.opened_at >= start for row in rows)
+            load[user] += load[user, company]
         return load
 
     def _helper(self, team, load, memo):
@@ -425,11 +422,10 @@ class CareFollowup(models.Model):
         record, now = self._record(), self.env.cr.now()
         free = []
         for user in team.member_ids - self.user_id:
-            cap = self._cap_of(user, team)
             days = self._workdays(user, self.company_id, memo)
             if (
                 record._present(user, team) == user
-                and (not cap or load[user] < cap)
+                and self._has_room(user, team, load)
                 and days.works(days.today(now))
             ):
                 free.append(user)

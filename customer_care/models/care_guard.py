@@ -7,7 +7,30 @@ value of the engine.
 
 from collections import defaultdict
 
+from odoo import api, models
 from odoo.exceptions import AccessError
+
+
+class CareEngineMixin(models.AbstractModel):
+    """Rows that the engine writes: nothing of them can be forged, however somebody tries."""
+
+    _name = "care.engine.mixin"
+    _description = "Written by Customer Care itself"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            self._check_engine_fields(vals)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        self._check_engine_fields(vals)
+        return super().write(vals)
+
+    @api.model
+    def _check_engine_fields(self, vals):
+        """Refuse what people may not write; by default all."""
+        refuse_forged(self, set(vals))
 
 
 def refuse_forged(model, names):

@@ -12,7 +12,7 @@ class CareHandoff(models.Model):
 
     _name = "care.handoff"
     _description = "Hand-off"
-    _inherit = ["care.due.mixin"]
+    _inherit = ["care.due.mixin", "care.linked.mixin"]
     _order = "id desc"
     _due_cron = "customer_care.ir_cron_handoffs"
     _due_user_fields = frozenset({"answer_note"})
@@ -37,8 +37,8 @@ class CareHandoff(models.Model):
         readonly=True,
         copy=False,
     )
-    journey_id = fields.Many2one("care.journey", "Journey", ondelete="cascade", index=True)
-    case_id = fields.Many2one("care.case", "Case", ondelete="cascade", index=True)
+    journey_id = fields.Many2one(readonly=False)
+    case_id = fields.Many2one(readonly=False)
     company_id = fields.Many2one(
         "res.company", required=True, readonly=True, ondelete="cascade", index=True
     )
@@ -70,10 +70,6 @@ class CareHandoff(models.Model):
     is_mine = fields.Boolean("To Me", compute="_compute_is_mine")
     is_given = fields.Boolean("By Me", compute="_compute_is_mine")
 
-    _one_record = models.Constraint(
-        "CHECK (num_nonnulls(journey_id, case_id) = 1)",
-        "A hand-off passes on one journey or one case.",
-    )
     _journey_uniq = models.UniqueIndex(
         "(journey_id) WHERE state IN ('planned', 'open') AND journey_id IS NOT NULL",
         "This journey is being handed over already: withdraw that first.",
@@ -111,10 +107,6 @@ class CareHandoff(models.Model):
             handoff.is_mine = waiting and handoff.to_user_id == self.env.user
             handoff.is_given = waiting and handoff.from_user_id == self.env.user
 
-    def _record(self):
-        self.ensure_one()
-        return self.journey_id or self.case_id
-
     # ------------------------------------------------------------
     # Offering
     # ------------------------------------------------------------
@@ -128,9 +120,7 @@ class CareHandoff(models.Model):
         prepared = []
         for vals in vals_list:
             refuse_forged(self, set(vals) - self._offer_fields)
-            record = self.env["care.journey"].browse(vals.get("journey_id")) or self.env[
-                "care.case"
-            ].browse(vals.get("case_id"))
+            record = self._record_in(vals)
             receiver = self.env["res.users"].browse(vals.get("to_user_id"))
             if not record or not receiver:
                 raise UserError(self.env._("Choose what is handed over, and to whom."))

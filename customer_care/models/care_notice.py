@@ -6,7 +6,7 @@ class CareNotice(models.Model):
 
     _name = "care.notice"
     _description = "Planned notice"
-    _inherit = ["care.due.mixin"]
+    _inherit = ["care.due.mixin", "care.linked.mixin"]
     _order = "id desc"
     _due_cron = "customer_care.ir_cron_notices"
 
@@ -20,15 +20,9 @@ class CareNotice(models.Model):
         required=True,
         readonly=True,
     )
-    case_id = fields.Many2one("care.case", ondelete="cascade", index=True)
-    journey_id = fields.Many2one("care.journey", ondelete="cascade", index=True)
     company_id = fields.Many2one("res.company", required=True, ondelete="cascade")
     occurrence = fields.Integer(default=1, readonly=True)
 
-    _one_record = models.Constraint(
-        "CHECK (num_nonnulls(journey_id, case_id) = 1)",
-        "A notice belongs to one journey or one case.",
-    )
     _case_uniq = models.UniqueIndex("(kind, case_id, occurrence) WHERE case_id IS NOT NULL")
     _journey_uniq = models.UniqueIndex(
         "(kind, journey_id, occurrence) WHERE journey_id IS NOT NULL"
@@ -46,7 +40,7 @@ class CareNotice(models.Model):
         kinds = dict(self._fields["kind"]._description_selection(self.env))
         for notice in self:
             # sudo: the name of what a notice is about, for who may see the notice
-            record = (notice.case_id or notice.journey_id).sudo()
+            record = notice._record().sudo()
             notice.display_name = f"{kinds.get(notice.kind)}: {record.display_name}"
 
     @api.model

@@ -603,22 +603,7 @@ class CareOwnedMixin(models.AbstractModel):
 
         :param leaving: users who are about to go and are not chosen any more
         """
-        company = self.company_id
-        candidates = (
-            user,
-            user.sudo().care_substitute_id,
-            team.leader_id,
-            team.leader_id.sudo().care_substitute_id,
-        )
-        for candidate in candidates:
-            if (
-                candidate
-                and candidate not in leaving
-                and self._may_own(candidate, company)
-                and not candidate.sudo().care_is_away
-            ):
-                return candidate
-        return company._care_default_owner(leaving)
+        return self.company_id._care_present(user, team, leaving)
 
     def _least_busy(self, team, memo):
         members = team.member_ids.filtered(

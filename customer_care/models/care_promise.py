@@ -494,11 +494,11 @@ class CarePromise(models.Model):
         remind = self.env.ref("customer_care.mail_activity_type_promise")
         tell = self.env.ref("customer_care.mail_activity_type_promise_broken")
         vals_list = []
-        for promise in self - broken:
-            user = promise._present(promise.user_id)
-            if user != promise.user_id:
-                promise.user_id = user
-            vals_list.append(promise._prepare_activity(user, remind, promise.date_due))
+        coming = self - broken
+        for user, mine in coming.grouped(lambda promise: promise._present(promise.user_id)).items():
+            mine.filtered(lambda promise, user=user: promise.user_id != user).user_id = user
+            vals_list += [row._prepare_activity(user, remind, row.date_due) for row in mine]
+        for promise in coming:
             promise.next_at = promise.break_at
         for promise in broken:
             leader = promise._present(promise.team_id.leader_id or promise.user_id)
@@ -522,9 +522,7 @@ class CarePromise(models.Model):
 
     def _present(self, user, leaving=()):
         """``user``, or who stands in, as for a record that they own."""
-        self.ensure_one()
-        draft = self.env["care.case"].new({"company_id": self.company_id.id})
-        return draft._present(user, self.team_id, leaving)
+        return self.company_id._care_present(user, self.team_id, leaving)
 
     @api.model
     def _hand_over(self, leaving):

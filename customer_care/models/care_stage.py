@@ -33,6 +33,7 @@ class CareStage(models.Model):
 
     _name = "care.stage"
     _description = "Stage"
+    _inherit = ["care.naming.mixin"]
     _order = "res_model, type_id, sequence, id"
 
     name = fields.Char(required=True, translate=True)

@@ -33,6 +33,8 @@ PREFIXES = {
 }
 #: What a version freezes.
 TEXTS = ("name", "text", "dos", "donts")
+#: The working text: for who works on it. Everybody else reads the version in force.
+WORKING = frozenset({"text", "dos", "donts", "change_note"})
 
 
 class CareStandard(models.Model):
@@ -72,11 +74,16 @@ class CareStandard(models.Model):
         tracking=True,
         group_expand="_group_expand_kind",
     )
-    text = fields.Html("Standard", help="What holds, in words that a new colleague understands.")
-    dos = fields.Html("Do")
-    donts = fields.Html("Don't")
+    text = fields.Html(
+        "Standard",
+        prefetch="working",
+        help="What holds, in words that a new colleague understands.",
+    )
+    dos = fields.Html("Do", prefetch="working")
+    donts = fields.Html("Don't", prefetch="working")
     change_note = fields.Char(
         "What Changes",
+        prefetch="working",
         copy=False,
         help="Told to everybody when the next version is published.",
     )
@@ -180,13 +187,14 @@ class CareStandard(models.Model):
     )
     reader_ids = fields.One2many("care.standard.reader", "standard_id", "Readers")
 
-    title = fields.Char("Title in Force", compute="_compute_reading")
-    reading_text = fields.Html("What Holds", compute="_compute_reading")
-    reading_dos = fields.Html("Please Do", compute="_compute_reading")
-    reading_donts = fields.Html("Please Don't", compute="_compute_reading")
+    title = fields.Char("Title in Force", compute="_compute_reading", compute_sudo=True)
+    reading_text = fields.Html("What Holds", compute="_compute_reading", compute_sudo=True)
+    reading_dos = fields.Html("Please Do", compute="_compute_reading", compute_sudo=True)
+    reading_donts = fields.Html("Please Don't", compute="_compute_reading", compute_sudo=True)
     is_changed = fields.Boolean(
         "Unpublished Changes",
         compute="_compute_is_changed",
+        compute_sudo=True,
         help="The working text differs from the version that people read.",
     )
     can_edit = fields.Boolean(compute="_compute_can_edit")
@@ -300,6 +308,31 @@ class CareStandard(models.Model):
             missing = counts[standard._origin.id, True]
             standard.missing_count = missing
             standard.reader_count = missing + counts[standard._origin.id, False]
+
+    # ------------------------------------------------------------
+    # The working text
+    # ------------------------------------------------------------
+
+    @api.model
+    def _has_field_access(self, field, operation):
+        """The working text is read by who may write the standard; without a standard, in a
+        search, by managers.
+        """
+        if not super()._has_field_access(field, operation):
+            return False
+        if field.name not in WORKING or operation != "read" or self.env.su:
+            return True
+        if not self._ids:
+            naming = self.env.context.get("care_naming_fields") is ENGINE
+            return naming or self.env.user.has_group("customer_care.group_manager")
+        # what is being typed in is one's own
+        return self._origin.has_access("write")
+
+    @api.model
+    def fields_get(self, allfields=None, attributes=None):
+        # forms show an owner the fields of the working text
+        standards = self.with_context(care_naming_fields=ENGINE)
+        return super(CareStandard, standards).fields_get(allfields, attributes)
 
     # ------------------------------------------------------------
     # Checks
@@ -519,13 +552,10 @@ class CareStandard(models.Model):
         """Standards of users who leave go to who stands in for them."""
         # sudo: whoever may archive a user leaves no standard without an owner
         standards = self.sudo().search([("owner_id", "in", leaving.ids)])
-        owned = self.env["care.owned.mixin"]
-        by_owner = defaultdict(standards.browse)
+        nobody, by_owner = self.env["care.team"], defaultdict(standards.browse)
         for standard in standards:
             company = standard.company_id or standard.owner_id.company_id
-            owner = standard.owner_id.care_substitute_id
-            if not owner or owner in leaving or not owned._may_own(owner, company):
-                owner = company._care_default_owner(leaving)
+            owner = company._care_present(standard.owner_id, nobody, leaving)
             by_owner[owner.sudo()] |= standard
         for owner, mine in by_owner.items():
             mine.with_context(care_handing_over=ENGINE).write({"owner_id": owner.id})

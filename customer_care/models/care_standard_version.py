@@ -1,13 +1,12 @@
 from odoo import api, fields, models
 
-from .care_guard import refuse_forged
-
 
 class CareStandardVersion(models.Model):
     """A standard as it was published: frozen, and written by the engine alone."""
 
     _name = "care.standard.version"
     _description = "Version of a standard"
+    _inherit = ["care.engine.mixin"]
     _order = "standard_id, number desc"
 
     standard_id = fields.Many2one("care.standard", required=True, readonly=True, ondelete="cascade")
@@ -46,12 +45,3 @@ class CareStandardVersion(models.Model):
         )
         for version in self:
             version.acknowledgement_count = counts.get(version, 0)
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        refuse_forged(self, set().union(*vals_list))
-        return super().create(vals_list)
-
-    def write(self, vals):
-        refuse_forged(self, set(vals))
-        return super().write(vals)

@@ -5,6 +5,7 @@ from odoo.exceptions import UserError, ValidationError
 class CareTeam(models.Model):
     _name = "care.team"
     _description = "Customer care team"
+    _inherit = ["care.naming.mixin"]
     _order = "sequence, name, id"
     _check_company_auto = True
 

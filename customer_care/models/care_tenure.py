@@ -16,14 +16,9 @@ class CareTenure(models.Model):
 
     _name = "care.tenure"
     _description = "Tenure"
+    _inherit = ["care.linked.mixin"]
     _order = "since desc, id desc"
 
-    journey_id = fields.Many2one(
-        "care.journey", "Journey", readonly=True, ondelete="cascade", index="btree_not_null"
-    )
-    case_id = fields.Many2one(
-        "care.case", "Case", readonly=True, ondelete="cascade", index="btree_not_null"
-    )
     company_id = fields.Many2one(
         "res.company", required=True, readonly=True, ondelete="cascade", index=True
     )
@@ -42,10 +37,6 @@ class CareTenure(models.Model):
     )
     working_hours = fields.Float(compute="_compute_working_hours")
 
-    _one_record = models.Constraint(
-        "CHECK (num_nonnulls(journey_id, case_id) = 1)",
-        "A tenure is of one journey or one case.",
-    )
     _journey_open_uniq = models.UniqueIndex(
         "(journey_id) WHERE until IS NULL AND journey_id IS NOT NULL"
     )

@@ -11,20 +11,27 @@ class MailActivity(models.Model):
 
     def write(self, vals):
         changes = {}
-        if "user_id" in vals:
+        # an activity may be nobody's, a follow-up is always somebody's
+        if vals.get("user_id"):
             changes["user_id"] = vals["user_id"]
         if "date_deadline" in vals:
             changes["date_due"] = vals["date_deadline"]
+        # how Odoo keeps what is done, and what its lists offer besides
+        over = "active" in vals and not vals["active"]
         followups = self.env["care.followup"]
-        if changes:
+        if changes or over:
             followups = followups._from_activities(self)
         if changes.get("user_id") and not self.env.su:
             user = self.env["res.users"].browse(changes["user_id"])
             for followup in followups:
                 followup._record()._check_may_own(user)
+        if over and not self.env.su:
+            followups._check_ticked_off()
         result = super().write(vals)
-        if followups and changes.get("user_id", True):
+        if followups and changes:
             followups.with_context(care_from_activity=ENGINE).write(changes)
+        if over:
+            followups._ticked_off()
         return result
 
     def unlink(self):
@@ -43,11 +50,10 @@ class MailActivity(models.Model):
             [("activity_id", "in", self.ids), ("state", "in", ("planned", "open"))], limit=1
         ):
             raise UserError(self.env._("This hand-off waits for your answer: My Day → Hand-offs."))
+        if feedback:
+            followups.with_context(care_from_activity=ENGINE).write({"feedback": feedback})
+        # which archives them: see `write`
         result = super()._action_done(feedback=feedback, attachment_ids=attachment_ids)
-        if followups:
-            followups._finish()
-            if feedback:
-                followups.write({"feedback": feedback})
         if promises:
             if feedback:
                 promises.write({"note": feedback})

@@ -1,13 +1,11 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+CARE_MODELS = ("care.journey", "care.case")
 #: Responsible types that this addon adds, and the models they need.
-CARE_RESPONSIBLES = {
-    "care_owner": ("care.journey", "care.case"),
-    "care_salesperson": ("care.journey", "care.case"),
-    "care_account_manager": ("care.journey", "care.case"),
-    "care_leader": ("care.journey", "care.case"),
-}
+CARE_RESPONSIBLES = dict.fromkeys(
+    ("care_owner", "care_salesperson", "care_account_manager", "care_leader"), CARE_MODELS
+)
 
 
 class MailActivityPlan(models.Model):
@@ -75,9 +73,13 @@ class MailActivityPlanTemplate(models.Model):
         return False
 
     def _determine_responsible(self, on_demand_responsible, applied_on_record):
-        if self.responsible_type not in CARE_RESPONSIBLES:
-            return super()._determine_responsible(on_demand_responsible, applied_on_record)
         record = applied_on_record
+        if self.responsible_type not in CARE_RESPONSIBLES:
+            found = super()._determine_responsible(on_demand_responsible, record)
+            if self.plan_id.res_model in CARE_MODELS and found["responsible"]:
+                # whom the plan names may have left
+                found["responsible"] = record._present(found["responsible"], record.team_id)
+            return found
         user = {
             "care_owner": lambda: record.owner_id,
             "care_salesperson": record._care_salesperson,

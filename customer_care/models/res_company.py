@@ -72,6 +72,28 @@ class ResCompany(models.Model):
         local = fields.Datetime.context_timestamp(self.with_context(tz=self._care_tz()), moment)
         return local.date() >= self.care_start_date
 
+    def _care_present(self, user, team, leaving=()):
+        """``user``, or who stands in: substitute, team leader, this company's default.
+
+        :param leaving: users who are about to go and are not chosen any more
+        """
+        owned = self.env["care.owned.mixin"]
+        candidates = (
+            user,
+            user.sudo().care_substitute_id,
+            team.leader_id,
+            team.leader_id.sudo().care_substitute_id,
+        )
+        for candidate in candidates:
+            if (
+                candidate
+                and candidate not in leaving
+                and owned._may_own(candidate, self)
+                and not candidate.sudo().care_is_away
+            ):
+                return candidate
+        return self._care_default_owner(leaving)
+
     def _care_default_owner(self, leaving=()):
         """Somebody, whatever happened to everybody else (and to who is leaving)."""
         self.ensure_one()

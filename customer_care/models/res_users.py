@@ -1,6 +1,12 @@
+from collections import defaultdict
+
 from markupsafe import Markup
 
 from odoo import api, fields, models
+
+from .care_due_mixin import ENGINE
+from .care_followup import ALIVE
+from .mail_activity_plan import CARE_MODELS
 
 
 class ResUsers(models.Model):
@@ -62,14 +68,20 @@ class ResUsers(models.Model):
         return super().SELF_WRITEABLE_FIELDS + ["care_substitute_id", "care_no_digest"]
 
     def write(self, vals):
-        if "active" in vals and not vals["active"]:
+        handed_over = self.env.context.get("care_handed_over") is ENGINE
+        if "active" in vals and not vals["active"] and not handed_over:
             self._care_hand_over()
-        return super().write(vals)
+        result = super().write(vals)
+        if {"company_ids", "group_ids"} & set(vals):
+            # who may not work there any more answers for nothing there
+            self._care_move_work(self.browse())
+        return result
 
     def action_archive(self):
         # before Odoo deletes the activities of archived users
         self._care_hand_over()
-        return super().action_archive()
+        users = self.with_context(care_handed_over=ENGINE)
+        return super(ResUsers, users).action_archive()
 
     def _care_hand_over(self):
         """What these users own goes to who stands in for them: nobody is dropped."""
@@ -78,33 +90,45 @@ class ResUsers(models.Model):
             return
         # sudo: whoever may archive a user leaves no customer without an owner
         env = self.sudo().env
+        leaving.sudo()._care_move_work(leaving)
+        env["care.handoff"]._without_receiver(leaving)
+        env["care.promise"]._hand_over(leaving)
+        env["care.standard"]._hand_over(leaving)
+        env["res.users"]._care_tell_naming(leaving)
+
+    def _care_move_work(self, leaving):
+        """Records and follow-ups of these users go to who stands in for them: all of those who
+        are leaving, of the others what they may not work on any more.
+        """
+        # sudo: as in `_care_hand_over`
+        env = self.sudo().env
+
+        def has_to_go(user, company):
+            return user in leaving or not env["care.owned.mixin"]._may_own(user, company)
+
         moved = []
         for model in ("care.journey", "care.case"):
             owned = env[model].search(
                 [
-                    ("owner_id", "in", leaving.ids),
+                    ("owner_id", "in", self.ids),
                     ("stage_category", "in", ("open", "waiting", "resolved")),
                 ]
             )
-            for owner, records in owned.grouped(
+            going = owned.filtered(lambda record: has_to_go(record.owner_id, record.company_id))
+            for owner, records in going.grouped(
                 lambda record: record._present(record.owner_id, record.team_id, leaving)
             ).items():
                 records._set_owner(owner, chosen=True)
                 moved.extend(records)
         followups = env["care.followup"].search(
-            [
-                ("user_id", "in", leaving.ids),
-                ("state", "in", ("planned", "held", "open", "failed")),
-            ]
+            [("user_id", "in", self.ids), ("state", "in", ALIVE)]
         )
-        for user, rows in followups.grouped(
+        going = followups.filtered(lambda row: has_to_go(row.user_id, row.company_id))
+        for user, rows in going.grouped(
             lambda row: row._record()._present(row.user_id, row._record().team_id, leaving)
         ).items():
             rows.write({"user_id": user.id})
-        env["care.handoff"]._without_receiver(leaving)
-        env["care.promise"]._hand_over(leaving)
-        env["care.standard"]._hand_over(leaving)
-        env["res.users"]._care_tell_leaders(leaving, moved)
+        env["res.users"]._care_tell_leaders(self, moved)
 
     @api.model
     def _care_tell_leaders(self, leaving, records):
@@ -112,12 +136,10 @@ class ResUsers(models.Model):
 
         :param list records: journeys and cases
         """
-        by_leader = {}
+        by_leader = defaultdict(list)
         for record in records:
-            leader = record.team_id.leader_id
-            if not leader or leader in leaving:
-                leader = record.company_id._care_default_owner(leaving)
-            by_leader.setdefault(leader, []).append(record)
+            leader = record._present(record.team_id.leader_id, record.team_id, leaving)
+            by_leader[leader].append(record)
         for leader, mine in by_leader.items():
             told = self.with_context(lang=leader.lang)
             rows = Markup().join(
@@ -136,6 +158,64 @@ class ResUsers(models.Model):
                     told.env._(
                         "Who stands in, and what for. Assign it anew where it does not fit:"
                     ),
+                    rows,
+                ),
+            )
+
+    @api.model
+    def _care_naming(self):
+        """What names people who have to be there.
+
+        :return: dict model -> dict field -> domain of the records in which it counts
+        """
+        return {
+            "care.stage": {"curator_id": [], "owner_id": [("owner_rule", "=", "user")]},
+            "care.team": {"leader_id": []},
+            "res.company": {"care_default_owner_id": []},
+            "res.users": {"care_substitute_id": []},
+            "mail.activity.plan.template": {
+                "responsible_id": [
+                    ("responsible_type", "=", "other"),
+                    ("plan_id.res_model", "in", CARE_MODELS),
+                ]
+            },
+        }
+
+    @api.model
+    def _care_tell_naming(self, leaving):
+        """List to each company's default owner what still names these users.
+
+        It works on with who stands in for them; somebody has to choose anew.
+        """
+        by_owner = defaultdict(list)
+        for model, naming in self._care_naming().items():
+            for name, domain in naming.items():
+                for record in self.env[model].search([*domain, (name, "in", leaving.ids)]):
+                    company = record if model == "res.company" else record[name].company_id
+                    if "company_id" in record._fields:
+                        company = record.company_id or company
+                    by_owner[company._care_default_owner(leaving)].append((record, name))
+        for owner, mine in by_owner.items():
+            told = self.with_context(lang=owner.lang)
+            rows = Markup().join(
+                Markup("<li>%s: %s, %s</li>")
+                % (
+                    record._get_html_link(),
+                    record._fields[name]._description_string(told.env),
+                    record[name].name,
+                )
+                for record, name in mine
+            )
+            told.env["mail.thread"].message_notify(
+                partner_ids=owner.partner_id.ids,
+                subject=told.env._(
+                    "%(names)s left and is still named in %(count)s places",
+                    count=len(mine),
+                    names=", ".join(leaving.mapped("name")),
+                ),
+                body=Markup("<p>%s</p><ul>%s</ul>")
+                % (
+                    told.env._("Others stand in until you choose somebody else for each:"),
                     rows,
                 ),
             )

@@ -201,12 +201,53 @@ class TestFollowup(CareCase):
     # The activity, both ways
     # ------------------------------------------------------------
 
-    def test_done_from_odoos_own_widget_is_done_here(self):
-        followup = self._open_followup()
-        followup.activity_id.with_user(self.rep).action_feedback(feedback="All fine")
+    def test_done_from_odoos_own_widgets_is_done_here_with_an_outcome(self):
+        done = self.env.ref("customer_care.outcome_done")
+        for gesture, kwargs in (
+            ("action_feedback", {"feedback": "All fine"}),
+            ("action_done", {}),
+            ("action_archive", {}),
+        ):
+            with self.subTest(gesture):
+                self.env["care.policy"].search([]).active = False
+                followup = self._open_followup()
+                getattr(followup.activity_id.with_user(self.rep), gesture)(**kwargs)
+                self.assertEqual((followup.state, followup.outcome_id), ("done", done))
+                self.assertEqual(followup.feedback, kwargs.get("feedback", False))
+                self.assertEqual(followup.done_by_id, self.rep)
+                self.assertTrue(followup.done_at)
+                self.assertFalse(followup.next_at)
+                self.assertFalse(followup.journey_id.activity_ids)
+
+    def test_ticked_off_it_comes_back_like_any_other(self):
+        followup = self._open_followup(repeat_every=1)
+        followup.activity_id.with_user(self.rep).action_done()
+        again = followup.journey_id.followup_ids - followup
+        self.assertEqual((again.state, again.repetition), ("planned", 2))
+        self.assertFalse(again.outcome_id)
+
+    def test_what_comes_back_can_be_done_when_its_policy_is_gone_and_ends_there(self):
+        followup = self._open_followup(repeat_every=1)
+        followup.policy_id.unlink()
+        followup.with_user(self.rep).action_all_well()
         self.assertEqual(followup.state, "done")
-        self.assertEqual(followup.feedback, "All fine")
-        self.assertEqual(followup.done_by_id, self.rep)
+        self.assertEqual(followup.journey_id.followup_ids, followup)
+
+    def test_ticked_off_the_outcome_chosen_before_has_its_consequence(self):
+        followup = self._open_followup()
+        followup.with_user(self.rep).outcome_id = self.env.ref("customer_care.outcome_problem")
+        with self.assertRaisesRegex(UserError, "what the customer said"), self.cr.savepoint():
+            followup.activity_id.with_user(self.rep).action_done()
+        self.assertEqual(followup.state, "open")
+        followup.activity_id.with_user(self.rep).action_feedback(feedback="It hums at night.")
+        self.assertEqual(followup.state, "done")
+        self.assertEqual(followup.case_opened_id.description, "It hums at night.")
+
+    def test_ticked_off_it_has_no_outcome_where_nobody_wants_that_one(self):
+        self.env.ref("customer_care.outcome_done").active = False
+        followup = self._open_followup()
+        followup.activity_id.with_user(self.rep).action_done()
+        self.assertEqual((followup.state, followup.outcome_id.id), ("done", False))
 
     def test_a_deleted_activity_cancels_and_keeps_the_follow_up(self):
         followup = self._open_followup()
@@ -223,6 +264,26 @@ class TestFollowup(CareCase):
         followup.write({"user_id": self.agent2.id, "date_due": day + timedelta(days=1)})
         self.assertEqual(followup.activity_id.user_id, self.agent2)
         self.assertEqual(followup.activity_id.date_deadline, day + timedelta(days=1))
+
+    def test_an_activity_that_is_nobodys_is_still_somebodys_follow_up(self):
+        followup = self._open_followup()
+        day = fields.Date.today() + timedelta(days=4)
+        followup.activity_id.write({"user_id": False, "date_deadline": day})
+        self.assertEqual((followup.user_id, followup.date_due), (self.rep, day))
+
+    def test_the_widgets_put_off_and_give_to_colleagues_of_customer_care_only(self):
+        followup = self._open_followup()
+        activity = followup.activity_id.with_user(self.rep)
+        for gesture in ("action_reschedule_nextweek", "action_reschedule_tomorrow"):
+            getattr(activity, gesture)()
+            self.assertEqual(followup.date_due, activity.date_deadline)
+        self.assertEqual(followup.state, "open")
+        stranger = self._user("care_widget", "base.group_user")
+        with self.assertRaisesRegex(UserError, "cannot answer for"):
+            activity.user_id = stranger
+        self.assertEqual(followup.user_id, self.rep)
+        activity.user_id = self.agent
+        self.assertEqual(followup.user_id, self.agent)
 
     # ------------------------------------------------------------
     # People

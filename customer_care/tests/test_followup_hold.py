@@ -73,6 +73,17 @@ class TestFollowupHold(CareCase):
         self._run("care.followup", days=7)
         self.assertEqual(row.state, "open")
 
+    def test_what_a_deleted_policy_has_planned_waits_and_ends_all_the_same(self):
+        row = self._due()
+        case = self._case(resolution="Mended")
+        row.policy_id.unlink()
+        self._work()
+        self.assertEqual((row.state, row.hold_reason), ("held", "open_complaint"))
+        self._profile(no_followup=True)
+        case.action_resolve()
+        self._work()
+        self.assertEqual((row.state, row.cancel_reason), ("cancelled", "opted_out"))
+
     def test_a_person_may_contact_them_all_the_same(self):
         self._case()
         row = self._due()
@@ -256,6 +267,55 @@ class TestFollowupHold(CareCase):
             late = self._due()
             late._run_due()
             self.assertEqual((late.state, late.hold_reason), ("held", "daily_cap"))
+
+    def _in_two_companies(self):
+        """Follow-ups due of the rep, one in their company and two in another one."""
+        other = self.env["res.company"].create(
+            {"name": "Other", "care_start_date": "2020-01-01", "care_merge_days": 0}
+        )
+        other.resource_calendar_id = self._calendar(other)
+        self.rep.company_ids = [Command.link(other.id)]
+        rows = self._due(3).sorted("id")
+        rows[1:].write({"company_id": other.id})
+        return rows, other
+
+    def test_a_teams_daily_cap_counts_the_calls_of_its_own_company_alone(self):
+        rows, other = self._in_two_companies()
+        theirs = self.team.copy({"company_id": other.id, "leader_id": self.env.uid})
+        self.team.daily_cap = theirs.daily_cap = 1
+        rows[0].journey_id.team_id = self.team
+        # rows of another company's journeys: only their team is looked at
+        self.env.cr.execute(
+            "UPDATE care_journey SET team_id = %s WHERE id IN %s",
+            (theirs.id, tuple(rows[1:].journey_id.ids)),
+        )
+        self.env.invalidate_all()
+        rows._run_due()
+        self.assertEqual(rows.mapped("state"), ["open", "open", "held"])
+        self.assertIn("has 1 for this day", rows[2].hold_note)
+        # nor does what is open of the other company count on the next run
+        self.team.daily_cap = 2
+        more = self._due(2).sorted("id")
+        more.journey_id.team_id = self.team
+        more._run_due()
+        self.assertEqual(more.mapped("state"), ["open", "held"])
+
+    def test_a_persons_own_daily_cap_counts_the_calls_of_all_their_companies(self):
+        rows, _other = self._in_two_companies()
+        self.rep.care_daily_cap = 2
+        rows._run_due()
+        self.assertEqual(rows.mapped("state"), ["open", "open", "held"])
+        more = self._due()
+        more._run_due()
+        self.assertEqual((more.state, more.hold_reason), ("held", "daily_cap"))
+
+    def test_what_comes_without_a_limit_fills_the_day_too(self):
+        rows = self._due(2).sorted("id")
+        rows.journey_id.team_id = False
+        self.team.daily_cap = 1
+        rows[1].journey_id.team_id = self.team
+        rows._run_due()
+        self.assertEqual(rows.mapped("state"), ["open", "held"])
 
     def _always(self):
         calendar = self._calendar(self.company)

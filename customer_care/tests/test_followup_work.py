@@ -3,7 +3,7 @@ from datetime import timedelta
 from psycopg2 import IntegrityError
 
 from odoo import fields
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, RedirectWarning, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -148,6 +148,59 @@ class TestFollowupWork(CareCase):
         self.assertEqual(self._checks(case), check)
         self.assertEqual(check.state, "done")
 
+    def test_the_check_back_is_not_ticked_off_without_the_customers_answer(self):
+        check = self._checks(self._resolved())
+        self._run("care.followup", days=10)
+        self.assertEqual(check.state, "open")
+        for gesture in ("action_done", "action_archive"):
+            with self.subTest(gesture), self.assertRaises(RedirectWarning) as raised:
+                getattr(check.activity_id.with_user(self.agent), gesture)()
+            self.assertEqual(raised.exception.args[1]["res_id"], check.id)
+        self.assertEqual(check.state, "open")
+        check.with_user(self.agent).action_all_well()
+        self.assertFalse(check.activity_id.active)
+
+    def test_a_problem_heard_in_the_check_back_reopens_the_case_and_tells_its_owner(self):
+        case = self._resolved()
+        case.owner_id = self.agent2
+        check = self._checks(case).with_user(self.agent)
+        check.write(
+            {
+                "outcome_id": self.env.ref("customer_care.outcome_problem").id,
+                "feedback": "It is cold again.",
+            }
+        )
+        action = check.action_done()
+        self.assertEqual((action["res_model"], action["res_id"]), ("care.case", case.id))
+        self.assertEqual(case.stage_category, "open")
+        self.assertEqual(check.state, "done")
+        self.assertFalse(check.case_opened_id, "no second case about the same")
+        self.assertIn("It is cold again.", "".join(case.message_ids.mapped("body")))
+        self._run("care.notice")
+        reopened = self.env.ref("customer_care.mail_activity_type_reopened")
+        told = case.activity_ids.filtered(lambda row: row.activity_type_id == reopened)
+        self.assertEqual(told.user_id, self.agent2)
+
+    def test_the_check_back_comes_in_the_customers_hours_and_by_their_channel(self):
+        self.customer.tz = "Europe/Brussels"
+        self.env["care.profile"].create(
+            {
+                "partner_id": self.customer.id,
+                "company_id": self.company.id,
+                "contact_from": 14,
+                "preferred_channel": "email",
+            }
+        )
+        with self._at("2026-03-04 10:00:00"):
+            check = self._checks(self._resolved())
+        with self._at("2026-03-09 09:00:00"):
+            check._run_due()
+            self.assertEqual((check.state, check.hold_reason), ("held", "customer_hours"))
+        with self._at("2026-03-09 13:00:00"):
+            check._run_due()
+            self.assertEqual(check.state, "open")
+            self.assertEqual(check.activity_type_id, self.env.ref("mail.mail_activity_data_email"))
+
     def test_there_is_one_check_back_in_the_database(self):
         check = self._checks(self._resolved())
         with (
@@ -218,6 +271,31 @@ class TestFollowupWork(CareCase):
         cost(rows[:2])
         few, many = cost(rows[2:18]), cost(rows[18:])
         self.assertLessEqual(many - few, 0.1 * (82 - 16))
+
+    def test_the_script_on_the_activity_is_in_the_language_of_who_reads_it(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.rep.lang = "fr_FR"
+        policy = self._policy(script="<p>Ask about the noise</p>")
+        policy.update_field_translations(
+            "script", {"fr_FR": {"Ask about the noise": "Parlez du bruit"}}
+        )
+        rows = self._journey(self._confirmed()).followup_ids
+        other = self._journey(self._confirmed(user=self.agent)).followup_ids
+        (rows | other)._run_due()
+        self.assertIn("Parlez du bruit", rows.activity_id.note)
+        self.assertIn("Ask about the noise", other.activity_id.note)
+
+    def test_a_deleted_follow_up_leaves_no_activity_behind(self):
+        journey = self._journey(self._confirmed())
+        row = (
+            self.env["care.followup"]
+            .with_user(self.rep)
+            .create({"name": "Ask about the filter", "journey_id": journey.id})
+        )
+        self._run("care.followup", days=1)
+        self.assertTrue(journey.activity_ids)
+        row.with_user(self.manager).unlink()
+        self.assertFalse(journey.activity_ids)
 
     # ------------------------------------------------------------
     # The morning mail

@@ -507,6 +507,114 @@ class TestAbsence(OwnedCase):
         for record in (*journeys, case):
             self.assertIn(record.display_name.split(" · ")[0], told.body)
 
+    def _told(self, user, words):
+        """What was told to ``user`` with these words in its subject, newest first."""
+        return self.env["mail.message"].search(
+            [
+                ("partner_ids", "in", user.partner_id.ids),
+                ("subject", "ilike", words),
+            ],
+            order="id desc",
+        )
+
+    def test_what_still_names_an_archived_user_is_listed_to_the_default_owner(self):
+        gone = self._user("care_gone", "customer_care.group_leader", name="Gone Girl")
+        stage = self.stages[1]
+        stage.write({"curator_id": gone.id, "owner_rule": "user", "owner_id": gone.id})
+        # a name that does not count any more
+        self.stages[2].write({"owner_rule": "keep", "owner_id": gone.id})
+        self.team.leader_id = gone
+        self.agent.care_substitute_id = gone
+        policy = self._policy(((0, "care_owner"),))
+        step = policy.plan_id.template_ids
+        step.write({"responsible_type": "other", "responsible_id": gone.id})
+        self.company.care_default_owner_id = gone
+        gone.action_archive()
+        told = self._told(self.manager, "Gone Girl left and is still named in 6 places")
+        self.assertEqual(len(told), 1, "one message, not one for each")
+        for record in (stage, self.team, self.agent, step, self.company):
+            self.assertIn(f'"{record._name}" data-oe-id="{record.id}"', told.body)
+        for label in ("Curator", "Named User", "Team Leader", "Substitute", "Default Owner"):
+            self.assertIn(label, told.body)
+        self.assertNotIn(self.stages[2].name, told.body)
+
+    def test_who_is_named_nowhere_leaves_nothing_to_tell(self):
+        gone = self._user("care_gone", "customer_care.group_agent", name="Gone Girl")
+        gone.action_archive()
+        self.assertFalse(self._told(self.manager, "Gone Girl"))
+
+    def test_stages_and_teams_that_name_somebody_who_left_are_marked_and_found(self):
+        gone = self._user("care_gone", "customer_care.group_leader", name="Gone Girl")
+        curated, owned, kept = self.stages[:3]
+        curated.curator_id = gone
+        owned.write({"owner_rule": "user", "owner_id": gone.id})
+        kept.write({"owner_rule": "keep", "owner_id": gone.id})
+        self.team.leader_id = gone
+        gone.action_archive()
+        self.assertEqual((curated | owned).mapped("left_names"), ["Gone Girl", "Gone Girl"])
+        self.assertFalse(kept.left_names)
+        stages = self.env["care.stage"].with_user(self.manager)
+        for domain, expected in (
+            ([("left_names", "!=", False)], curated | owned),
+            ([("left_names", "=", False)], self.stages - curated - owned),
+        ):
+            found = stages.search([("id", "in", self.stages.ids), *domain])
+            self.assertEqual(found, expected)
+        teams = self.env["care.team"].with_user(self.manager)
+        self.assertIn(self.team, teams.search([("left_names", "!=", False)]))
+        curated.curator_id = self.agent
+        self.assertFalse(curated.left_names)
+
+    def test_rules_that_name_somebody_who_left_go_on_with_who_stands_in(self):
+        gone = self._user("care_gone", "customer_care.group_leader", care_substitute_id=False)
+        entered = self.stages[1]
+        entered.write({"owner_rule": "user", "owner_id": gone.id, "team_id": self.team.id})
+        step = self._policy(((5, "care_owner"),)).plan_id.template_ids
+        step.write({"responsible_type": "other", "responsible_id": gone.id})
+        gone.action_archive()
+        journey = self._journey(self._confirmed())
+        journey.team_id = self.team
+        self.assertTrue(journey.followup_ids.user_id.active)
+        journey.sudo()._enter_stage(entered)
+        self.assertEqual(journey.owner_id, self.leader)
+        # the leader too: the company's default owner answers, also for the last try
+        self.leader.action_archive()
+        self.assertEqual(journey.owner_id, self.manager)
+        outcome = self.env.ref("customer_care.outcome_no_answer")
+        outcome.retry_max = 1
+        followup = journey.followup_ids
+        followup.user_id = self.agent
+        followup.outcome_id = outcome
+        followup.action_done()
+        self.assertEqual((journey.followup_ids - followup).user_id, self.manager)
+
+    def test_who_may_not_work_in_a_company_any_more_answers_for_nothing_there(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        for vals in (
+            {"company_id": other.id, "company_ids": [Command.set(other.ids)]},
+            {"group_ids": [Command.set(self.env.ref("base.group_user").ids)]},
+        ):
+            with self.subTest(vals):
+                rep = self._user(f"care_moved_{len(vals)}", "customer_care.group_agent")
+                self.env["care.policy"].search([]).active = False
+                self._policy(((30, "care_owner"),))
+                journey = self._journey(self._confirmed(user=rep))
+                case = self._case(owner_id=rep.id)
+                # what says nothing of where they work moves nothing
+                rep.write({"company_ids": [Command.link(other.id)], "signature": "x"})
+                self.assertEqual((journey | journey).owner_id | case.owner_id, rep)
+                rep.write(vals)
+                self.assertEqual(journey.owner_id | case.owner_id, self.leader)
+                self.assertEqual(journey.followup_ids.user_id, self.leader)
+                self.assertEqual(len(self._told(self.leader, f"{rep.name} left")), 1)
+
+    def test_a_leader_who_left_before_is_not_told_but_who_stands_in(self):
+        self.team.leader_id = self._user("care_gone", "customer_care.group_leader")
+        self.team.leader_id.action_archive()
+        self._case(owner_id=self.rep.id)
+        self.rep.action_archive()
+        self.assertEqual(len(self._told(self.manager, f"{self.rep.name} left")), 1)
+
 
 @tagged("post_install", "-at_install")
 class TestMilestones(OwnedCase):

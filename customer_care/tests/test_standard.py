@@ -3,7 +3,7 @@ from psycopg2 import IntegrityError
 
 from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 from odoo.tools.translate import code_translations
 
@@ -541,6 +541,54 @@ class TestStandard(StandardCase):
         self.assertEqual(draft.version_id.published_by_id, self.agent)
         self.assertTrue(draft.with_user(self.agent).can_edit)
         self.assertFalse(draft.with_user(self.agent2).can_edit)
+
+    def test_the_working_text_of_a_published_standard_is_for_who_works_on_it(self):
+        standard = self._standard(owner_id=self.agent.id)
+        standard.write({"text": "<p>Not yet decided.</p>", "dos": "<p>New</p>", "change_note": "n"})
+        working = ["text", "dos", "donts", "change_note"]
+        export = self.env.ref("base.group_allow_export")
+        (self.agent2 | self.leader).group_ids = [Command.link(export.id)]
+        for user in (self.agent2, self.leader):
+            theirs = standard.with_user(user)
+            for name in working:
+                for gesture in (
+                    lambda theirs, name: theirs.read([name]),
+                    lambda theirs, name: theirs.web_read({name: {}}),
+                    lambda theirs, name: theirs.search_read([], [name]),
+                    lambda theirs, name: theirs.search([(name, "ilike", "decided")]),
+                    lambda theirs, name: theirs.search([], order=name),
+                    lambda theirs, name: theirs.formatted_read_group([], [name], ["__count"]),
+                    lambda theirs, name: theirs.export_data([name]),
+                    lambda theirs, name: theirs.mapped(name),
+                    lambda theirs, name: theirs.env["care.standard.reader"].search(
+                        [(f"standard_id.{name}", "!=", False)]
+                    ),
+                ):
+                    self.env.invalidate_all()
+                    with self.subTest(user=user.login, name=name), self.assertRaises(AccessError):
+                        gesture(theirs, name)
+            self.env.invalidate_all()
+            standard.mapped("text")  # in the cache it is no nearer
+            shown = theirs.read()[0]
+            self.assertFalse(set(working) & set(shown))
+            self.assertIn("Within one hour", shown["reading_text"])
+            self.assertTrue(shown["is_changed"])
+        for user in (self.agent, self.manager):
+            shown = standard.with_user(user).read(working)[0]
+            self.assertIn("Not yet decided", shown["text"])
+            self.assertEqual(shown["change_note"], "n")
+        found = self.standards.with_user(self.manager).search([("text", "ilike", "decided")])
+        self.assertEqual(found, standard)
+
+    def test_an_owner_who_manages_nothing_works_on_the_text_in_its_form(self):
+        standard = self._standard(owner_id=self.agent.id)
+        view = "customer_care.care_standard_view_form"
+        with Form(standard.with_user(self.agent), view=view) as form:
+            self.assertIn("Within one hour", form.text)
+            form.text = "<p>Within half an hour.</p>"
+            form.change_note = "Faster"
+        standard.with_user(self.agent).action_publish()
+        self.assertIn("half an hour", standard.with_user(self.agent2).reading_text)
 
     def test_state_and_versions_are_not_forged(self):
         standard = self._standard()

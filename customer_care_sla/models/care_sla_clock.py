@@ -36,7 +36,7 @@ class CareSlaClock(models.Model):
 
     _name = "care.sla.clock"
     _description = "Promise"
-    _inherit = ["care.due.mixin"]
+    _inherit = ["care.due.mixin", "care.linked.mixin"]
     _order = "due_at, id"
     _due_cron = "customer_care_sla.ir_cron_clocks"
     _due_batch = 200
@@ -48,8 +48,9 @@ class CareSlaClock(models.Model):
 
     # A method: these are all the states there are, nothing adds to them.
     state = fields.Selection(selection="_selection_state", default="planned", index=False)
-    case_id = fields.Many2one("care.case", "Case", readonly=True, ondelete="cascade")
-    journey_id = fields.Many2one("care.journey", "Journey", readonly=True, ondelete="cascade")
+    # the unique indexes below find the clocks of a record
+    journey_id = fields.Many2one(index=False)
+    case_id = fields.Many2one(index=False)
     company_id = fields.Many2one(
         "res.company", required=True, readonly=True, index=True, ondelete="cascade"
     )
@@ -135,10 +136,6 @@ class CareSlaClock(models.Model):
     promised = fields.Char("Promised Time", compute="_compute_promised")
     reason = fields.Text("Why This Promise", compute="_compute_reason")
 
-    _one_record = models.Constraint(
-        "CHECK (num_nonnulls(journey_id, case_id) = 1)",
-        "A promise belongs to one journey or one case.",
-    )
     _due_check = models.Constraint(
         "CHECK ((state <> 'running' OR (due_at IS NOT NULL AND worktime_id IS NOT NULL))"
         " AND ((state = 'paused') = (paused_at IS NOT NULL))"
@@ -273,10 +270,6 @@ class CareSlaClock(models.Model):
 
     def _now(self):
         return self.env.cr.now().replace(microsecond=0)
-
-    def _record(self):
-        """The case or the journey."""
-        return self.case_id or self.journey_id
 
     # ------------------------------------------------------------
     # Buttons

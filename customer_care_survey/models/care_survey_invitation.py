@@ -21,7 +21,7 @@ class CareSurveyInvitation(models.Model):
 
     _name = "care.survey.invitation"
     _description = "Survey"
-    _inherit = ["care.due.mixin"]
+    _inherit = ["care.due.mixin", "care.linked.mixin"]
     _order = "id desc"
     _due_cron = "customer_care_survey.ir_cron_invitations"
 
@@ -47,12 +47,6 @@ class CareSurveyInvitation(models.Model):
         ondelete="set null",
         index="btree_not_null",
         help="Why this survey is sent.",
-    )
-    journey_id = fields.Many2one(
-        "care.journey", readonly=True, ondelete="cascade", index="btree_not_null"
-    )
-    case_id = fields.Many2one(
-        "care.case", readonly=True, ondelete="cascade", index="btree_not_null"
     )
     occurrence = fields.Integer(
         default=1, readonly=True, help="Which time it is that the event happened."
@@ -100,10 +94,6 @@ class CareSurveyInvitation(models.Model):
         "care.case", "Case Opened", compute="_compute_recovery_case_id"
     )
 
-    _one_record = models.Constraint(
-        "CHECK (num_nonnulls(journey_id, case_id) = 1)",
-        "An invitation belongs to one journey or one case.",
-    )
     _journey_uniq = models.UniqueIndex(
         "(trigger_id, journey_id, occurrence) WHERE journey_id IS NOT NULL",
         "This customer is asked already.",
@@ -174,11 +164,6 @@ class CareSurveyInvitation(models.Model):
     # ------------------------------------------------------------
     # Planning
     # ------------------------------------------------------------
-
-    def _record(self):
-        """The journey or the case."""
-        self.ensure_one()
-        return self.journey_id or self.case_id
 
     @api.model
     def _cancel_of(self, records):
