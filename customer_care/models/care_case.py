@@ -385,7 +385,9 @@ class CareCase(models.Model):
     # ------------------------------------------------------------
 
     def _enter_category(self, category):
-        stage = self.env["care.stage"]._in_category(self._name, category)
+        # only what was open before comes back to where it is open
+        again = category == "open"
+        stage = self.env["care.stage"]._in_category(self._name, category, again=again)
         if not stage:
             raise UserError(
                 self.env._(

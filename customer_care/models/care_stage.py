@@ -252,14 +252,19 @@ class CareStage(models.Model):
         return self._position() < other._position()
 
     @api.model
-    def _in_category(self, model, category, journey_type=None):
-        """First stage of a category, by sequence; empty when there is none."""
-        return self.with_context(active_test=True).search(
+    def _in_category(self, model, category, journey_type=None, again=False):
+        """First stage of a category, by sequence; empty when there is none.
+
+        :param again: for a record that was there before: where work goes on, not where it
+            begins, if these are two stages
+        """
+        stages = self.with_context(active_test=True).search(
             [
                 ("res_model", "=", model),
                 ("type_id", "=", journey_type.id if journey_type else False),
                 ("category", "=", category),
             ],
             order="sequence, id",
-            limit=1,
+            limit=2,
         )
+        return stages[-1:] if again else stages[:1]

@@ -24,9 +24,10 @@ class CareTeam(models.Model):
         "Team Leader",
         required=True,
         default=lambda self: self.env.user,
-        domain="[('share', '=', False), ('company_ids', 'in', company_id)]",
+        domain=lambda self: self._leader_domain(),
         index=True,
-        help="Is told before a promise breaks, and answers where nobody else does.",
+        help="Is told before a promise breaks, and answers where nobody else does. Needs the "
+        "role “Team Leader” or “Manager” in Customer Care.",
     )
     member_ids = fields.Many2many(
         "res.users",
@@ -56,6 +57,15 @@ class CareTeam(models.Model):
     )
     case_count = fields.Integer("Open Cases", compute="_compute_counts")
     journey_count = fields.Integer("Open Journeys", compute="_compute_counts")
+
+    @api.model
+    def _leader_domain(self):
+        """Who may do what a leader has to do."""
+        group = self.env["ir.model.data"]._xmlid_to_res_id("customer_care.group_leader")
+        return (
+            "[('share', '=', False), ('company_ids', 'in', company_id),"
+            f" ('all_group_ids', 'in', {group})]"
+        )
 
     def _compute_counts(self):
         domain = [

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytz
 
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 
 from ..tools.workdays import Workdays
 
@@ -55,6 +55,27 @@ class ResCompany(models.Model):
         help="Working days after which a case's first owner asks a customer who has not said "
         "whether it is solved. 0: only after hand-offs.",
     )
+
+    def _care_numbers(self):
+        """Settings that are numbers, those of other add-ons of ours too."""
+        return [
+            name
+            for name, field in self._fields.items()
+            if name.startswith("care_") and field.type in ("integer", "float")
+        ]
+
+    @api.constrains(lambda self: self._care_numbers())
+    def _check_care_numbers(self):
+        for company in self:
+            for name in self._care_numbers():
+                if company[name] < 0:
+                    raise ValidationError(
+                        self.env._(
+                            "“%(setting)s” cannot be %(number)s: enter 0 or more.",
+                            setting=self._fields[name]._description_string(self.env),
+                            number=company[name],
+                        )
+                    )
 
     @api.model_create_multi
     def create(self, vals_list):

@@ -84,7 +84,7 @@ class TestCase(CareCase):
     def test_no_reopens_and_tells_the_owner_once(self):
         case = self._resolved()
         self.assertTrue(case._customer_answers("no", "Still cold"))
-        self.assertEqual(case.stage_category, "open")
+        self.assertEqual(case.stage_id, self.env.ref("customer_care.stage_case_progress"))
         self.assertEqual(case.cycle, 2)
         self.assertFalse(case.resolved_at)
         self._run("care.notice")
