@@ -217,7 +217,7 @@ class ResUsers(models.Model):
                 ),
                 body=Markup("<p>%s</p><ul>%s</ul>")
                 % (
-                    told.env._("Others stand in until you choose somebody else for each:"),
+                    told.env._("Work goes to who stands in until you choose anew for each:"),
                     rows,
                 ),
             )
