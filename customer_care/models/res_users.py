@@ -118,6 +118,8 @@ class ResUsers(models.Model):
             for owner, records in going.grouped(
                 lambda record: record._present(record.owner_id, record.team_id, leaving)
             ).items():
+                # the last resort has nobody to stand in
+                records = records.filtered(lambda record, o=owner: record.owner_id != o)
                 records._set_owner(owner, chosen=True)
                 moved.extend(records)
         followups = env["care.followup"].search(
@@ -215,7 +217,7 @@ class ResUsers(models.Model):
                 ),
                 body=Markup("<p>%s</p><ul>%s</ul>")
                 % (
-                    told.env._("Others stand in until you choose somebody else for each:"),
+                    told.env._("Work goes to who stands in until you choose anew for each:"),
                     rows,
                 ),
             )
