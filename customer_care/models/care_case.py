@@ -360,8 +360,19 @@ class CareCase(models.Model):
         self._enter_category("open")
 
     def action_cancel(self):
+        """Cancel these cases; of a single one without a reason, ask for it first."""
         self.check_access("write")
+        if len(self) == 1 and not (self.cancel_reason or "").strip():
+            return {
+                "type": "ir.actions.act_window",
+                "name": self.env._("Why is %s cancelled?", self.number),
+                "res_model": self._name,
+                "res_id": self.id,
+                "views": [(self.env.ref("customer_care.care_case_view_form_cancel").id, "form")],
+                "target": "new",
+            }
         self._enter_category("cancelled")
+        return True
 
     def action_open_order(self):
         self.ensure_one()
@@ -385,7 +396,14 @@ class CareCase(models.Model):
     # ------------------------------------------------------------
 
     def _enter_category(self, category):
+        """Move these cases into the first stage of a category.
+
+        What is opened again is not new any more: it goes to the open stage after the first,
+        where there is one.
+        """
         stage = self.env["care.stage"]._in_category(self._name, category)
+        if category == "open":
+            stage = stage._next_open() or stage
         if not stage:
             raise UserError(
                 self.env._(

@@ -23,7 +23,10 @@ class CareTeam(models.Model):
         "Team Leader",
         required=True,
         default=lambda self: self.env.user,
-        domain="[('share', '=', False), ('company_ids', 'in', company_id)]",
+        domain=lambda self: (
+            "[('all_group_ids', 'in', {}), ('share', '=', False), "
+            "('company_ids', 'in', company_id)]"
+        ).format(self.env.ref("customer_care.group_leader").ids),
         index=True,
         help="Is told before a promise breaks, and answers where nobody else does.",
     )
@@ -56,6 +59,10 @@ class CareTeam(models.Model):
     case_count = fields.Integer("Open Cases", compute="_compute_counts")
     journey_count = fields.Integer("Open Journeys", compute="_compute_counts")
 
+    _daily_cap_check = models.Constraint(
+        "CHECK (daily_cap >= 0)", "“Follow-ups a Day” is a number of 0 or more."
+    )
+
     def _compute_counts(self):
         domain = [
             ("team_id", "in", self.ids),
@@ -80,6 +87,15 @@ class CareTeam(models.Model):
                         user=team.leader_id.name,
                         team=team.name,
                         company=team.company_id.name,
+                    )
+                )
+            if not team.leader_id.has_group("customer_care.group_leader"):
+                raise ValidationError(
+                    self.env._(
+                        "%(user)s cannot lead “%(team)s” yet: make them a team leader of "
+                        "Customer Care first, in Settings → Users.",
+                        user=team.leader_id.name,
+                        team=team.name,
                     )
                 )
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytz
 
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 
 from ..tools.workdays import Workdays
 
@@ -55,6 +55,30 @@ class ResCompany(models.Model):
         help="Working days after which a case's first owner asks a customer who has not said "
         "whether it is solved. 0: only after hand-offs.",
     )
+
+    @api.constrains(lambda self: self._care_numbers())
+    def _check_care_numbers(self):
+        """Days, hours and limits: none of them is negative."""
+        for company in self:
+            for name in self._care_numbers():
+                if company[name] < 0:
+                    raise ValidationError(
+                        self.env._(
+                            "“%(setting)s” is a number of 0 or more.",
+                            setting=self._fields[name]._description_string(self.env),
+                        )
+                    )
+
+    @api.model
+    def _care_numbers(self):
+        """Settings that count something."""
+        return [
+            "care_promise_grace_days",
+            "care_handoff_hours",
+            "care_weekly_limit",
+            "care_merge_days",
+            "care_checkback_days",
+        ]
 
     @api.model_create_multi
     def create(self, vals_list):

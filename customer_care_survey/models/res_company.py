@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class ResCompany(models.Model):
@@ -10,3 +10,7 @@ class ResCompany(models.Model):
         default=7,
         help="Nobody is sent another survey of any kind within so many days; 0: no limit.",
     )
+
+    @api.model
+    def _care_numbers(self):
+        return [*super()._care_numbers(), "care_survey_gap_days"]
