@@ -1,6 +1,7 @@
 from . import care_guard
 from . import care_naming_mixin
 from . import care_linked_mixin
+from . import care_technical_mixin
 from . import care_due_mixin
 from . import care_filter_mixin
 from . import care_rule_mixin

@@ -360,8 +360,19 @@ class CareCase(models.Model):
         self._enter_category("open")
 
     def action_cancel(self):
+        """Cancel these cases; of a single one without a reason, ask for it first."""
         self.check_access("write")
+        if len(self) == 1 and not (self.cancel_reason or "").strip():
+            return {
+                "type": "ir.actions.act_window",
+                "name": self.env._("Why is %s cancelled?", self.number),
+                "res_model": self._name,
+                "res_id": self.id,
+                "views": [(self.env.ref("customer_care.care_case_view_form_cancel").id, "form")],
+                "target": "new",
+            }
         self._enter_category("cancelled")
+        return True
 
     def action_open_order(self):
         self.ensure_one()

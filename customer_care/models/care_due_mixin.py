@@ -55,7 +55,7 @@ class CareDueMixin(models.AbstractModel):
 
     _name = "care.due.mixin"
     _description = "Planned row of Customer Care"
-    _inherit = ["care.engine.mixin"]
+    _inherit = ["care.engine.mixin", "care.technical.mixin"]
 
     #: XML id of the cron that works on the rows of this model.
     _due_cron = None

@@ -10,6 +10,7 @@ from odoo.tools import format_date, format_datetime
 
 from .care_due_mixin import ENGINE
 from .care_guard import take_from_person
+from .care_technical_mixin import TECHNICAL
 
 #: States in which somebody still has to call; one that failed is a call like any other.
 ALIVE = ("planned", "held", "open", "failed")
@@ -34,6 +35,15 @@ class CareFollowup(models.Model):
     _due_user_fields = frozenset(
         {"outcome_id", "feedback", "user_id", "date_due", "need_text", "need_date", "advice"}
     )
+    _technical_fields = TECHNICAL | {
+        "activity_id",
+        "check_back",
+        "chosen_user_id",
+        "event",
+        "hold_override",
+        "repeat_from",
+        "trail",
+    }
     #: What a person may say of a follow-up that they plan by hand.
     _manual_fields = frozenset({"name", "journey_id", "case_id", "activity_type_id"})
 

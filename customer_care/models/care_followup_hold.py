@@ -34,11 +34,22 @@ class CareFollowup(models.Model):
         copy=False,
     )
     hold_note = fields.Char("More on That", readonly=True, copy=False)
+    remark = fields.Char(
+        "Mind",
+        compute="_compute_remark",
+        help="Why it is held back, or what the customer's profile says.",
+    )
     hold_override = fields.Boolean(
         "Released by Hand", readonly=True, copy=False, help="A person has decided: not held again."
     )
 
     _held_idx = models.Index("(partner_id) WHERE state = 'held'")
+
+    @api.depends("hold_reason", "partner_id", "company_id")
+    def _compute_remark(self):
+        reasons = dict(self._fields["hold_reason"]._description_selection(self.env))
+        for followup in self:
+            followup.remark = reasons.get(followup.hold_reason) or followup.customer_note
 
     # ------------------------------------------------------------
     # Merging

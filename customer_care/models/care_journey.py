@@ -186,6 +186,13 @@ class CareJourney(models.Model):
         for journey in self:
             journey.next_followup_date = dates.get(journey, False)
 
+    @api.model
+    @api.readonly
+    def web_read_group(self, *args, **kwargs):
+        # columns of several journey types stand side by side
+        journeys = self.with_context(care_stage_type=True)
+        return super(CareJourney, journeys).web_read_group(*args, **kwargs)
+
     # ------------------------------------------------------------
     # Buttons
     # ------------------------------------------------------------

@@ -46,6 +46,9 @@ class CareJourneyType(models.Model):
         "care.stage", "type_id", "Stages", copy=True, default=lambda self: self._default_stages()
     )
     stage_count = fields.Integer(compute="_compute_stage_count")
+    warning = fields.Char(
+        compute="_compute_warning", help="What keeps orders from this type, or from others."
+    )
 
     @api.model
     def _default_stages(self):
@@ -75,6 +78,41 @@ class CareJourneyType(models.Model):
         for journey_type in self:
             journey_type.stage_count = len(journey_type.stage_ids)
 
+    @api.depends("active", "sequence", "company_id", "filter_domain", "sales_team_ids", "categ_ids")
+    def _compute_warning(self):
+        known = self.search([("active", "=", True)])
+        for journey_type in self:
+            journey_type.warning = journey_type.active and journey_type._warning(known)
+
+    def _warning(self, known):
+        """Why a type gets no order, or takes those that others wait for."""
+        place = self._origin.id in known.ids and known.ids.index(self._origin.id)
+        if place is False:
+            return False
+        before = known[:place].filtered(
+            lambda t: t._takes_all() and t.company_id in (self.company_id.browse(), self.company_id)
+        )
+        if before:
+            return self.env._(
+                "No order comes here: “%s” stands before it and takes every order. Drag this type "
+                "above it in the list.",
+                before[0].name,
+            )
+        behind = known[place + 1 :].filtered(
+            lambda t: not self.company_id or t.company_id == self.company_id
+        )
+        if self._takes_all() and behind:
+            return self.env._(
+                "It takes every order, so none is left for what stands after it: %s. Say which "
+                "orders it is for, or drag it to the end of the list.",
+                ", ".join(behind.mapped("name")),
+            )
+        return False
+
+    def _takes_all(self):
+        """Whether every order would travel this journey."""
+        return not (self.sales_team_ids or self.categ_ids) and self._filter().is_true()
+
     @api.constrains("stage_ids", "active")
     def _check_stages(self):
         """A journey needs a stage to start in, and one in which a cancelled order ends. A type
@@ -92,6 +130,25 @@ class CareJourneyType(models.Model):
                             category=names[category],
                         )
                     )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        types = super().create(vals_list)
+        for journey_type, vals in zip(types, vals_list, strict=True):
+            if "sequence" not in vals:
+                journey_type._find_place()
+        return types
+
+    def _find_place(self):
+        """Put a new type where it gets its orders and leaves the others theirs: before the
+        first type that takes every order, or last when it does so itself.
+        """
+        others = self.search([("active", "=", True)]) - self
+        all_takers = others.filtered(lambda other: other._takes_all())
+        if not self._takes_all() and all_takers:
+            self.sequence = min(all_takers.mapped("sequence")) - 1
+        else:
+            self.sequence = max(others.mapped("sequence"), default=0) + 10
 
     def write(self, vals):
         result = super().write(vals)

@@ -23,6 +23,8 @@ class CareOwnedMixin(models.AbstractModel):
 
     _name = "care.owned.mixin"
     _description = "Record with a stage and an owner"
+    _inherit = ["care.technical.mixin"]
+    _inherit = ["care.technical.mixin"]
     _check_company_auto = True
 
     #: The column by which planned rows point to records of this model.
@@ -115,12 +117,14 @@ class CareOwnedMixin(models.AbstractModel):
     def _group_expand_stage_id(self, stages, domain):
         """Show empty columns too: all stages of the journey types on the screen."""
         types = stages.type_id or self.env["care.journey.type"].search([], limit=1)
-        return self.env["care.stage"].search(
+        shown = self.env["care.stage"].search(
             [
                 ("res_model", "=", self._name),
                 ("type_id", "in", [False, *types.ids]),
             ]
         )
+        # the way of most orders first, those of some after it
+        return shown.sorted(lambda stage: bool(stage.type_id) and not stage.type_id._takes_all())
 
     @api.depends("stage_id.days_limit", "stage_since", "stage_category")
     def _compute_limit_at(self):

@@ -1,3 +1,4 @@
+from collections import Counter
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -121,6 +122,9 @@ class CareStage(models.Model):
         help="Half of what left this stage in the last 90 days took less.",
     )
 
+    _days_limit_check = models.Constraint(
+        "CHECK (days_limit >= 0)", "“Days Limit” is a number of 0 or more."
+    )
     _waiting_for_check = models.Constraint(
         "CHECK ((category = 'waiting') = (waiting_for IS NOT NULL))",
         "Say whom a waiting stage waits for, and only there.",
@@ -133,6 +137,17 @@ class CareStage(models.Model):
         "CHECK ((res_model = 'care.journey') = (type_id IS NOT NULL))",
         "A stage of journeys belongs to a journey type, a stage of cases to none.",
     )
+
+    @api.depends("name", "type_id.name")
+    @api.depends_context("care_stage_type")
+    def _compute_display_name(self):
+        """With the journey type where stages of several types stand side by side."""
+        super()._compute_display_name()
+        if not self.env.context.get("care_stage_type"):
+            return
+        names = Counter(self.search([("res_model", "=", "care.journey")]).mapped("name"))
+        for stage in self.filtered(lambda stage: stage.type_id and names[stage.name] > 1):
+            stage.display_name = f"{stage.name} · {stage.type_id.name}"
 
     @api.depends_context("allowed_company_ids")
     def _compute_figures(self):

@@ -58,6 +58,10 @@ class CareTeam(models.Model):
     case_count = fields.Integer("Open Cases", compute="_compute_counts")
     journey_count = fields.Integer("Open Journeys", compute="_compute_counts")
 
+    _daily_cap_check = models.Constraint(
+        "CHECK (daily_cap >= 0)", "“Follow-ups a Day” is a number of 0 or more."
+    )
+
     @api.model
     def _leader_domain(self):
         """Who may do what a leader has to do."""
@@ -91,6 +95,15 @@ class CareTeam(models.Model):
                         user=team.leader_id.name,
                         team=team.name,
                         company=team.company_id.name,
+                    )
+                )
+            if not team.leader_id.has_group("customer_care.group_leader"):
+                raise ValidationError(
+                    self.env._(
+                        "%(user)s cannot lead “%(team)s” yet: make them a team leader of "
+                        "Customer Care first, in Settings → Users.",
+                        user=team.leader_id.name,
+                        team=team.name,
                     )
                 )
 

@@ -3,6 +3,7 @@ from collections import defaultdict
 from markupsafe import Markup
 
 from odoo import api, fields, models
+from odoo.exceptions import ValidationError
 
 from .care_due_mixin import ENGINE
 from .care_followup import ALIVE
@@ -33,6 +34,11 @@ class ResUsers(models.Model):
         compute="_compute_care_is_away",
         help="Out of office by their own word, or on leave.",
     )
+
+    @api.constrains("care_daily_cap")
+    def _check_care_daily_cap(self):
+        if any(user.care_daily_cap < 0 for user in self):
+            raise ValidationError(self.env._("“Follow-ups a Day” is a number of 0 or more."))
 
     @api.depends("is_out_of_office", "resource_ids")
     def _compute_care_is_away(self):

@@ -20,6 +20,10 @@ class SaleOrder(models.Model):
         "Key Customer", compute="_compute_care_is_key", groups="customer_care.group_agent"
     )
 
+    care_customer_note = fields.Text(
+        "Good to Know", compute="_compute_care_is_key", groups="customer_care.group_agent"
+    )
+
     @api.depends("partner_id", "company_id")
     def _compute_care_is_key(self):
         for company, orders in self.grouped("company_id").items():
@@ -27,6 +31,7 @@ class SaleOrder(models.Model):
             for order in orders:
                 profile = profiles.get(order.partner_id.commercial_partner_id)
                 order.care_is_key = bool(profile and profile.tier_id.is_key)
+                order.care_customer_note = profile.note if profile else False
 
     def _compute_care_case_count(self):
         counts = dict(

@@ -18,3 +18,4 @@ from . import test_guide
 from . import test_story
 from . import test_migration
 from . import test_profile_follows
+from . import test_setup

@@ -1,4 +1,3 @@
-from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 from odoo.tools import file_open
 
@@ -26,17 +25,6 @@ class TestInstall(CareCase):
     def test_a_new_company_registers_its_first_case(self):
         company = self.env["res.company"].create({"name": "New"})
         self.assertEqual(self._case(company_id=company.id, team_id=False).number[-4:], "0001")
-
-    def test_a_setting_that_is_a_number_is_not_negative(self):
-        for name in self.company._care_numbers():
-            with self.subTest(name), self.assertRaisesRegex(ValidationError, "0 or more"):
-                self.company[name] = -1
-        self.assertIn("care_weekly_limit", self.company._care_numbers())
-
-    def test_a_new_journey_type_comes_before_the_one_for_all_orders(self):
-        new = self.env["care.journey.type"].create({"name": "Kitchens"})
-        self.assertEqual(self.env["care.journey.type"].search([])[-1], self.journey_type)
-        self.assertLess(new.sequence, self.journey_type.sequence)
 
     def test_what_people_edit_is_never_updated(self):
         """Rules, crons, mails, stages, policies: an upgrade leaves them as they are."""

@@ -6,6 +6,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.tools import format_datetime, split_every
 
+from odoo.addons.customer_care.models.care_technical_mixin import TECHNICAL
 from odoo.addons.customer_care.tools.worktime import WorkTimeError
 
 from .care_sla_policy import MEASURES
@@ -40,6 +41,18 @@ class CareSlaClock(models.Model):
     _order = "due_at, id"
     _due_cron = "customer_care_sla.ir_cron_clocks"
     _due_batch = 200
+    _technical_fields = TECHNICAL | {
+        "held_due_at",
+        "levels",
+        "levels_passed",
+        "remaining",
+        "seconds",
+        "solved_seconds",
+        "spec_amount",
+        "spec_kind",
+        "why",
+        "worktime_id",
+    }
 
     #: States in which the promise is still open.
     _live_states = ("running", "paused", "planned", "failed")
@@ -818,7 +831,7 @@ class CareSlaClock(models.Model):
         self.ensure_one()
         clock = self.with_context(lang=lang)
         moment = format_datetime(
-            clock.env, clock.due_at, tz=tz, dt_format="EEE d MMM, HH:mm", lang_code=lang
+            clock.env, clock.due_at, tz=tz, dt_format="EEE d MMM, HH:mm z", lang_code=lang
         )
         if clock.measure == "first_response":
             return clock.env._("A first answer by %s", moment)

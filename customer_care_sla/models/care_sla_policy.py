@@ -61,6 +61,8 @@ class CareSlaPolicy(models.Model):
     _check_company_auto = True
 
     event = fields.Selection(default="case_opened", readonly=True)
+    # a new one never takes precedence by itself
+    sequence = fields.Integer(default=lambda self: self._default_sequence())
     partner_ids = fields.Many2many(
         "res.partner",
         "care_sla_policy_partner_rel",
@@ -94,6 +96,12 @@ class CareSlaPolicy(models.Model):
     # ------------------------------------------------------------
     # Fields
     # ------------------------------------------------------------
+
+    @api.model
+    def _default_sequence(self):
+        every = [("active", "in", [True, False])]
+        last = self.search(every, order="sequence desc", limit=1)
+        return last.sequence + 10
 
     @api.model
     def _selection_event(self):

@@ -63,13 +63,28 @@ class CareSlaTarget(models.Model):
 
     @api.depends("measure", "severity", "kind", "amount")
     def _compute_display_name(self):
-        measures = dict(self._fields["measure"]._description_selection(self.env))
+        measures, severities = (
+            dict(self._fields[name]._description_selection(self.env))
+            for name in ("measure", "severity")
+        )
         for target in self:
-            target.display_name = f"{measures.get(target.measure)}: {target._duration()}"
+            what = measures.get(target.measure)
+            if target.severity != "any":
+                severity = severities.get(target.severity)
+                what = self.env._("%(what)s if %(severity)s", what=what, severity=severity)
+            target.display_name = f"{what}: {target._in_short()}"
 
-    def _duration(self):
-        """The time promised, in words."""
+    def _in_short(self):
         self.ensure_one()
+        amount = f"{self.amount:g}"
+        if self.kind == "minutes":
+            return self.env._("%s min", amount)
+        if self.kind == "hours":
+            return self.env._("%s h", amount)
+        if self.kind == "days":
+            return self.env._("%s days", amount)
+        if self.kind == "end_of_day" and not self.amount:
+            return self.env._("the same day")
         return self._describe(self.kind, self.amount)
 
     @api.model

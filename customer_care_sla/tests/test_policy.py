@@ -117,3 +117,27 @@ class TestPolicy(SlaCase):
         with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError), self.cr.savepoint():
             self.policy.target_ids[0].amount = 0
             self.env.flush_all()
+
+    def test_a_new_policy_comes_last_and_takes_nothing_from_the_others(self):
+        later = self._sla([("first_response", "any", "hours", 1)], name="Later")
+        self.assertGreater(later.sequence, self.policy.sequence)
+        self.assertEqual(self._clock(self._case()).policy_id, self.policy)
+
+    def test_the_list_of_policies_says_in_short_what_is_promised(self):
+        policy = self._sla(
+            [
+                ("first_response", "3", "hours", 1),
+                ("first_response", "any", "minutes", 30),
+                ("resolution", "any", "days", 2),
+                ("acknowledgement", "any", "end_of_day", 0),
+            ]
+        )
+        self.assertEqual(
+            set(policy.target_ids.mapped("display_name")),
+            {
+                "First answer if Critical: 1 h",
+                "First answer: 30 min",
+                "Solution: 2 days",
+                "Acknowledgement: the same day",
+            },
+        )

@@ -14,8 +14,8 @@ class TestPromiseMail(SlaCase):
         case = self._case_at(MONDAY_9)
         body = self._mail(case).body
         self.assertIn(case.number, body)
-        self.assertIn("A first answer by Mon 23 Nov, 13:00", body)
-        self.assertIn("Solved by Wed 25 Nov, 09:00", body)
+        self.assertIn("A first answer by Mon 23 Nov, 13:00 CET", body)
+        self.assertIn("Solved by Wed 25 Nov, 09:00 CET", body)
 
     def test_the_promised_times_are_in_the_customers_language_and_zone(self):
         self.env["res.lang"]._activate_lang("fr_BE")
@@ -23,6 +23,13 @@ class TestPromiseMail(SlaCase):
         case = self._case_at(MONDAY_9)
         line = case._care_promise_lines()[0]
         self.assertIn("lun. 23 nov., 17:30", line)
+
+    def test_the_zone_is_named(self):
+        self.customer.tz = "Asia/Kolkata"
+        case = self._case_at(MONDAY_9)
+        self.assertRegex(case._care_promise_lines()[0], r"17:30 (IST|GMT\+5:30)")
+        self.customer.tz = "America/New_York"
+        self.assertRegex(case._care_promise_lines()[0], r"07:00 (EST|GMT-5)")
 
     def test_without_a_zone_the_companys_counts(self):
         self.customer.tz = False

@@ -2,8 +2,13 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
+from odoo.fields import Domain
 
 from odoo.addons.customer_care.models.care_category import SEVERITIES
+from odoo.addons.customer_care.models.care_due_mixin import reraise_if_concurrent
+
+#: Days that are looked back to say how many customers a trigger means.
+REACH_DAYS = 90
 
 
 class CareSurveyTrigger(models.Model):
@@ -57,6 +62,7 @@ class CareSurveyTrigger(models.Model):
     )
     case_category_id = fields.Many2one("care.category", "Category of the Case", check_company=True)
     case_severity = fields.Selection(SEVERITIES, "Severity of the Case", default="2", required=True)
+    reach = fields.Char(compute="_compute_reach", help="Whom the filter means.")
     invitation_count = fields.Integer(compute="_compute_invitation_count")
     answer_count = fields.Integer(compute="_compute_invitation_count")
 
@@ -83,6 +89,37 @@ class CareSurveyTrigger(models.Model):
     def _measure_selection(self):
         field = self.env["survey.question"]._fields["care_measure"]
         return field._description_selection(self.env)
+
+    @api.depends("event", "res_model", "filter_domain", "company_id")
+    def _compute_reach(self):
+        since = fields.Datetime.now() - timedelta(days=REACH_DAYS)
+        for trigger in self:
+            records = self.env[trigger.res_model or "care.case"]
+            day = "received_at" if records._name == "care.case" else "create_date"
+            domain = Domain(day, ">=", since) & Domain(
+                "company_id", "in", (trigger.company_id or self.env.companies).ids
+            )
+            try:
+                wanted = trigger._filter()
+                of, count = records.search_count(domain), records.search_count(domain & wanted)
+            except Exception as error:  # pylint: disable=broad-except
+                reraise_if_concurrent(error)
+                trigger.reach = False  # it is refused when it is saved
+                continue
+            if wanted.is_true():
+                trigger.reach = self.env._(
+                    "No filter: every customer is asked. The last %(days)s days had %(of)s such "
+                    "records.",
+                    days=REACH_DAYS,
+                    of=of,
+                )
+            else:
+                trigger.reach = self.env._(
+                    "%(count)s of the %(of)s records of the last %(days)s days match.",
+                    count=count,
+                    of=of,
+                    days=REACH_DAYS,
+                )
 
     def _compute_invitation_count(self):
         counts = {

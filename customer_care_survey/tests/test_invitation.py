@@ -394,3 +394,14 @@ class TestInvitation(CareSurveyCase):
                 ("res_id", "in", invitations.ids),
             ]
         )
+
+    def test_quiet_days_are_not_negative(self):
+        with self.assertRaisesRegex(ValidationError, "Quiet Days.*0 or more"):
+            self.company.care_survey_gap_days = -1
+
+    def test_a_trigger_says_whom_it_asks(self):
+        self._case(channel="survey")
+        self._case()
+        self.assertIn("1 of the 2 records", self.trigger.reach)
+        self.trigger.filter_domain = "[]"
+        self.assertIn("every customer is asked", self.trigger.reach)
