@@ -5,6 +5,7 @@ from odoo import Command
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
+from odoo.tools.safe_eval import safe_eval
 
 from .common import CareCase
 
@@ -53,7 +54,7 @@ class TestSetup(CareCase):
     def test_only_leaders_are_offered_for_a_team(self):
         field = self.env["care.team"].with_user(self.manager).fields_get(["leader_id"])
         domain = field["leader_id"]["domain"].replace("company_id)", f"{self.company.id})")
-        offered = self.env["res.users"].with_user(self.manager).search(eval(domain))  # noqa: S307
+        offered = self.env["res.users"].with_user(self.manager).search(safe_eval(domain))
         self.assertIn(self.leader, offered)
         self.assertNotIn(self.agent, offered)
 
@@ -87,9 +88,7 @@ class TestSetup(CareCase):
     def test_types_of_another_company_hide_nothing(self):
         elsewhere = self.env["res.company"].create({"name": "Elsewhere"})
         self.journey_type.company_id = elsewhere
-        ours = self.env["care.journey.type"].create(
-            {"name": "Ours", "company_id": self.company.id}
-        )
+        ours = self.env["care.journey.type"].create({"name": "Ours", "company_id": self.company.id})
         self.assertFalse(ours.warning)
         self.assertFalse(self.journey_type.warning)
 
