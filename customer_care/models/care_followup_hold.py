@@ -35,7 +35,7 @@ class CareFollowup(models.Model):
     )
     hold_note = fields.Char("More on That", readonly=True, copy=False)
     remark = fields.Char(
-        "Mind",
+        "Remark",
         compute="_compute_remark",
         help="Why it is held back, or what the customer's profile says.",
     )

@@ -82,10 +82,11 @@ class CareSlaTarget(models.Model):
         if self.kind == "hours":
             return self.env._("%s h", amount)
         if self.kind == "days":
-            return self.env._("%s days", amount)
-        if self.kind == "end_of_day" and not self.amount:
-            return self.env._("the same day")
-        return self._describe(self.kind, self.amount)
+            return self.env._("1 day") if self.amount == 1 else self.env._("%s days", amount)
+        if self.kind == "end_of_day":
+            near = {0: self.env._("the same day"), 1: self.env._("the next day")}
+            return near.get(self.amount) or self.env._("after %s days", amount)
+        return self.env._("no promise")
 
     @api.model
     def _describe(self, kind, amount):

@@ -62,7 +62,7 @@ class CareSurveyTrigger(models.Model):
     )
     case_category_id = fields.Many2one("care.category", "Category of the Case", check_company=True)
     case_severity = fields.Selection(SEVERITIES, "Severity of the Case", default="2", required=True)
-    reach = fields.Char(compute="_compute_reach", help="Whom the filter means.")
+    reach = fields.Char("Whom It Means", compute="_compute_reach")
     invitation_count = fields.Integer(compute="_compute_invitation_count")
     answer_count = fields.Integer(compute="_compute_invitation_count")
 
