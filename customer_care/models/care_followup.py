@@ -214,6 +214,10 @@ class CareFollowup(models.Model):
             row.order_name = row.products = False
             if not row._record()._origin._filtered_access("read"):
                 self -= row  # noqa: PLW0642
+        everything = self.sudo() | self.sudo().merged_ids
+        # read for all at once: below, each union of rows would read for itself
+        everything.sale_line_id.product_id.mapped("name")
+        (everything.journey_id | everything.case_id.journey_id).mapped("products")
         for followup in self.sudo():
             all_rows = followup | followup.merged_ids
             journeys = all_rows.journey_id | all_rows.case_id.journey_id

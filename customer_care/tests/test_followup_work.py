@@ -272,6 +272,27 @@ class TestFollowupWork(CareCase):
         few, many = cost(rows[2:18]), cost(rows[18:])
         self.assertLessEqual(many - few, 0.1 * (82 - 16))
 
+    def test_a_long_list_costs_as_many_queries_as_a_short_one(self):
+        self._policy()
+        orders = self.env["sale.order"]
+        for number in range(24):
+            partner = self.env["res.partner"].create({"name": f"Customer {number}"})
+            orders |= self._order(partner=partner)
+        orders.action_confirm()
+        rows = self.env["care.followup"].search([("company_id", "=", self.company.id)])
+        view = rows.get_view(view_type="list")
+        names = [name for name in view["models"]["care.followup"] if name in rows._fields]
+
+        def cost(rows):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            start = self.env.cr.sql_log_count
+            rows.web_read({name: {} for name in names})
+            return self.env.cr.sql_log_count - start
+
+        cost(rows[:1])
+        self.assertEqual(cost(rows[4:]), cost(rows[2:4]))
+
     def test_the_script_on_the_activity_is_in_the_language_of_who_reads_it(self):
         self.env["res.lang"]._activate_lang("fr_FR")
         self.rep.lang = "fr_FR"
