@@ -221,7 +221,7 @@ class History:
             [
                 {
                     "name": f"Benchmark {number}",
-                    "login": f"{group}-benchmark-{number}",
+                    "login": f"{group}-benchmark-{os.getpid()}-{number}",
                     "company_id": self.env.company.id,
                     "company_ids": [(6, 0, self.env.company.ids)],
                     "group_ids": [(6, 0, self.env.ref(group).ids)],
