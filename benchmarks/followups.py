@@ -14,8 +14,10 @@ with its tenures, two follow-ups that are done and one that is planned far ahead
 Reported are medians of ratios, both sides measured in turns: times of a run say more about the
 machine than about the code.
 
-Run it with ``odoo shell`` on a database with ``customer_care`` (nothing is kept)::
+Run it on the demo, or with ``odoo shell`` on any database with ``customer_care`` (nothing is
+kept)::
 
+    ./care shell < benchmarks/followups.py
     odoo shell -c odoo.conf -d DB --no-http < benchmarks/followups.py
 
 or call :func:`main` with an environment. ``CARE_BENCH_OUT`` names a folder to which the results
@@ -582,32 +584,92 @@ def run(env, size, count):
 
 def _report(results):
     sizes = list(results)
-    lines = [f"{'journeys':36}{'budget':>10}" + "".join(f"{size:>14,}" for size in sizes)]
+    lines = [
+        f"{'journeys':36}{'budget':>10}" + "".join(f"{size:>14,}" for size in sizes) + "    grows"
+    ]
     for name, (budget, shown) in MEASURES.items():
-        cells = []
-        for size in sizes:
-            value = results[size][name]
+        values = [results[size][name] for size in sizes]
+        cells = ""
+        for value in values:
             over = " over" if budget is not None and value > budget else ""
-            cells.append(f"{shown.format(value) + over:>14}")
+            cells += f"{shown.format(value) + over:>14}"
         limit = "" if budget is None else f"{budget:.3g}"
-        lines.append(f"{name:36}{limit:>10}" + "".join(cells))
+        grows = f"{values[-1] / values[0]:8.2f}×" if values[0] > 0 else ""
+        lines.append(f"{name:36}{limit:>10}{cells}{grows}")
     return "\n".join(lines)
+
+
+#: What is drawn, and in which colour.
+DRAWN = {
+    "confirming, policy / no policy": "#1f77b4",
+    "activities, ours / bare": "#ff7f0e",
+    "stage one by one / bare": "#2ca02c",
+    "stage in batch / bare": "#d62728",
+    "idle cron / bare search": "#9467bd",
+    "kanban / stored columns": "#8c564b",
+    "list of 80 / stored columns": "#17becf",
+}
+
+
+def _plot(results):
+    """How the ratios grow, each as a share of its budget, as SVG."""
+    sizes = list(results)
+    width, height, left, top = 420, 260, 60, 30
+    shares = {
+        name: [results[size][name] / MEASURES[name][0] for size in sizes] for name in DRAWN
+    }
+    highest = max(1.5, *(share for values in shares.values() for share in values)) * 1.05
+
+    def x(number):
+        return left + width * number / max(len(sizes) - 1, 1)
+
+    def y(share):
+        return top + height * (1 - share / highest)
+
+    def text(at, up, words, anchor="start", fill="#333"):
+        return f'<text x="{at:.0f}" y="{up:.0f}" text-anchor="{anchor}" fill="{fill}">{words}</text>'
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 230}"'
+        f' height="{top + height + 50}" font-family="sans-serif" font-size="12">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        text(left, 18, "Share of its budget, by journeys of before"),
+        f'<line x1="{left}" x2="{left + width}" y1="{y(1):.1f}" y2="{y(1):.1f}"'
+        ' stroke="#333" stroke-dasharray="4"/>',
+        text(left - 8, y(1) + 4, "budget", "end"),
+        text(left - 8, y(0) + 4, "0", "end"),
+        f'<line x1="{left}" x2="{left + width}" y1="{y(0)}" y2="{y(0)}" stroke="#333"/>',
+        *(text(x(nr), y(0) + 18, f"{size:,}", "middle") for nr, size in enumerate(sizes)),
+    ]
+    for number, (name, values) in enumerate(shares.items()):
+        points = " ".join(f"{x(nr):.1f},{y(share):.1f}" for nr, share in enumerate(values))
+        parts += [
+            f'<polyline points="{points}" fill="none" stroke="{DRAWN[name]}" stroke-width="2"/>',
+            text(left + width + 20, top + 20 + 22 * number, name, fill=DRAWN[name]),
+        ]
+    return "\n".join([*parts, "</svg>\n"])
+
+
+def _keep(folder, count, results):
+    with open(os.path.join(folder, "benchmark-followups.json"), "w", encoding="utf-8") as out:
+        json.dump({"orders": count, "journeys": results}, out, indent=4)
+        out.write("\n")
+    with open(os.path.join(folder, "benchmark-followups.svg"), "w", encoding="utf-8") as out:
+        out.write(_plot(results))
 
 
 def main(env):
     count = int(os.environ.get("CARE_BENCH_RECORDS", RECORDS))
     sizes = os.environ.get("CARE_BENCH_SIZES")
+    folder = os.environ.get("CARE_BENCH_OUT")
     results = {}
     for size in map(int, sizes.split(",")) if sizes else SIZES:
         results[size] = run(env, size, count)
         env.cr.rollback()
         env.registry.clear_all_caches()
-    print(_report(results))
-    folder = os.environ.get("CARE_BENCH_OUT")
-    if folder:
-        with open(os.path.join(folder, "benchmark-followups.json"), "w", encoding="utf-8") as out:
-            json.dump({"orders": count, "journeys": results}, out, indent=4)
-            out.write("\n")
+        print(_report(results), flush=True)
+        if folder:
+            _keep(folder, count, results)
     return results
 
 
