@@ -142,7 +142,7 @@ class CareBackfill(models.Model):
     def _span(self):
         """From the first moment to after the last, UTC, by the company's days."""
         self.ensure_one()
-        days = self.company_id._care_workdays_of(self.env["res.users"], ())
+        days = self.company_id._care_workdays_of(self.env["res.users"], (), {})
         return days.at(self.since), days.at(self.until + timedelta(days=1))
 
     def _records(self):

@@ -27,11 +27,16 @@ class CareCustomerMixin(models.AbstractModel):
     def _compute_tier_id(self):
         for company, records in self.grouped("company_id").items():
             profiles = self.env["care.profile"]._for(records.partner_id, company)
-            for record in records:
-                profile = profiles.get(record.partner_id.commercial_partner_id)
-                record.tier_id = profile.tier_id if profile else False
-                record.is_key = record.tier_id.is_key
-                record.customer_note = profile.note if profile else False
+            plain = records.filtered(
+                lambda record, known=profiles: record.partner_id.commercial_partner_id not in known
+            )
+            # most customers have none: all at once
+            plain.tier_id = plain.is_key = plain.customer_note = False
+            for record in records - plain:
+                profile = profiles[record.partner_id.commercial_partner_id]
+                record.tier_id = profile.tier_id
+                record.is_key = profile.tier_id.is_key
+                record.customer_note = profile.note
 
     def _search_tier_id(self, operator, value):
         # the present company's view of its customers, as on the partner

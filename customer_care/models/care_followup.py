@@ -31,7 +31,7 @@ class CareFollowup(models.Model):
     _order = "date_due, id"
     _due_cron = "customer_care.ir_cron_followups"
     # what a batch asks once (complaints, refunds, limits) is shared by more rows
-    _due_batch = 250
+    _due_batch = 500
     _due_user_fields = frozenset(
         {"outcome_id", "feedback", "user_id", "date_due", "need_text", "need_date", "advice"}
     )
@@ -756,7 +756,10 @@ class CareFollowup(models.Model):
         """The working days of ``user``, kept in ``memo`` for the batch."""
         key = ("workdays", user, company)
         if key not in memo:
-            memo[key] = company._care_workdays(user)[user]
+            # of all who are looked at together
+            users = user.browse({*user._prefetch_ids, user.id})
+            for other, days in company._care_workdays(users).items():
+                memo["workdays", other, company] = days
         return memo[key]
 
     @api.model
@@ -978,40 +981,70 @@ class CareFollowup(models.Model):
         self.journey_id.mapped("display_name")
         self.case_id.mapped("display_name")
         now = self.env.cr.now().replace(microsecond=0)
-        vals_list = []
-        for row in self:
-            record = row._record()
-            user = record._present(row.user_id, record.team_id)
-            vals = {"state": "open", "next_at": False, "opened_at": now}
-            if user != row.user_id:
-                row.with_context(care_from_activity=ENGINE).user_id = user
-                env = row._words()
-                row._note(env._("%(who)s stands in.", who=user.name))
-            if row.state == "held":
+        rows, vals_list = [], []
+        for (company, chosen, team), mine in (
+            self.with_context(care_from_activity=ENGINE)
+            .grouped(lambda row: (row.company_id, row.user_id, row._record().team_id))
+            .items()
+        ):
+            user = company._care_present(chosen, team)
+            if user != chosen:
+                mine.user_id = user
+                env = mine[:1]._words()
+                mine._note(env._("%(who)s stands in.", who=user.name))
+            if held := mine.filtered(lambda row: row.state == "held"):
                 # it was not their fault: it is not late when it comes
-                today = self._workdays(user, row.company_id, memo).today(now)
-                vals.update(hold_reason=False, hold_note=False, date_due=max(row.date_due, today))
-            row.with_context(care_from_activity=ENGINE).write(vals)
-            vals_list.append(
-                {
-                    "res_model_id": self.env["ir.model"]._get_id(record._name),
-                    "res_id": record.id,
-                    "activity_type_id": row.activity_type_id.id,
-                    "summary": row.name,
-                    # in the language of who will read it
-                    "note": row.with_context(lang=user.lang).script,
-                    "user_id": user.id,
-                    "date_deadline": row.date_due,
-                    "automated": True,
-                }
-            )
+                today = self._workdays(user, company, memo).today(now)
+                held.filtered(lambda row, today=today: row.date_due < today).date_due = today
+                held.write({"hold_reason": False, "hold_note": False})
+            mine.write({"state": "open", "next_at": False, "opened_at": now})
+            rows.extend(mine)
+            # in the language of who will read it
+            vals_list += [row._activity_vals() for row in mine.with_context(lang=user.lang)]
         activities = (
             self.env["mail.activity"]
-            .with_context(mail_activity_quick_update=True)
+            .with_context(mail_activity_quick_update=True, care_followers_later=ENGINE)
             .create(vals_list)
         )
-        for row, activity in zip(self, activities, strict=True):
-            row.with_context(care_from_activity=ENGINE).activity_id = activity
+        for row, activity in zip(rows, activities, strict=True):
+            row.activity_id = activity
+        self._follow()
+
+    def _activity_vals(self):
+        self.ensure_one()
+        record = self._record()
+        return {
+            "res_model_id": self.env["ir.model"]._get_id(record._name),
+            "res_id": record.id,
+            "activity_type_id": self.activity_type_id.id,
+            "summary": self.name,
+            "note": self.script,
+            "user_id": self.user_id.id,
+            "date_deadline": self.date_due,
+            "automated": True,
+        }
+
+    def _follow(self):
+        """Whoever is responsible follows the journey or case: who does is asked once for all,
+        not user by user as Odoo does with each activity.
+        """
+        for records in (self.journey_id, self.case_id):
+            known = self.env["mail.followers"].search_fetch(
+                [
+                    ("res_model", "=", records._name),
+                    ("res_id", "in", records.ids),
+                    ("partner_id", "in", self.user_id.partner_id.ids),
+                ],
+                ["res_id", "partner_id"],
+            )
+            following = {(follower.res_id, follower.partner_id) for follower in known}
+            mine = self.filtered(records._care_link)
+            for user, rows in mine.grouped("user_id").items():
+                rows[records._care_link].filtered(
+                    lambda record, who=user.partner_id, known=following: (
+                        (record.id, who) not in known
+                    )
+                ).message_subscribe(partner_ids=user.partner_id.ids)
 
     # ------------------------------------------------------------
     # The activity, both ways

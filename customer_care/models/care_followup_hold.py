@@ -65,12 +65,15 @@ class CareFollowup(models.Model):
         rows = self.filtered("step_id")
         if not rows:
             return rows
+        window = timedelta(days=max(rows.company_id.mapped("care_merge_days")))
         candidates = rows | self.search(
             [
                 ("step_id", "in", rows.step_id.ids),
                 ("user_id", "in", rows.user_id.ids),
                 ("company_id", "in", rows.company_id.ids),
                 ("state", "in", ALIVE),
+                # what comes later is looked at on its own day
+                ("date_due", "<=", max(rows.mapped("date_due")) + window),
                 (
                     "partner_id.commercial_partner_id",
                     "in",

@@ -233,7 +233,10 @@ class CareJourney(models.Model):
             return self.browse()
         joined = self._join(orders)
         orders -= joined.order_id
-        orders.partner_id.commercial_partner_id.mapped("user_id")  # one read for all
+        # one read for all
+        sellers = orders.user_id | orders.partner_id.commercial_partner_id.user_id
+        sellers.mapped("care_is_away")
+        sellers.mapped("company_ids")
         types = self.env["care.journey.type"].with_context(active_test=True)
         vals_list = [
             self._prepare_order_vals(order, journey_type)

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 
+from .care_due_mixin import ENGINE
 from .care_guard import check_targets, refuse_forged
 from .care_stage import CATEGORIES, OVER
 
@@ -358,16 +359,16 @@ class CareOwnedMixin(models.AbstractModel):
         moving = moving.sudo().with_context(care_entering=ENTERING)
         before = {record: record.stage_category for record in moving}
         memo = {}
-        by_values = defaultdict(moving.browse)
+        by_values, by_owner = defaultdict(moving.browse), defaultdict(moving.browse)
         for record in moving:
             team = stage.team_id._in(record.company_id) or record.team_id
-            owner = record._stage_owner(stage, memo)
             restart = before[record] not in ("open", "waiting") and (
                 stage.category in ("open", "waiting")
             )
             cycle = restart and record.cycle + 1
-            by_values[team, owner, cycle, record.entries + 1] |= record
-        for (team, owner, cycle, entries), records in by_values.items():
+            by_values[team, cycle, record.entries + 1] |= record
+            by_owner[record._stage_owner(stage, memo)] |= record
+        for (team, cycle, entries), records in by_values.items():
             vals = {
                 "stage_id": stage.id,
                 "stage_category": stage.category,
@@ -377,8 +378,10 @@ class CareOwnedMixin(models.AbstractModel):
             }
             if cycle:
                 vals["cycle"] = cycle
-            records.write(vals)
-            records._set_owner(owner, chosen=True, turn=False)
+            # read together
+            records.with_prefetch(moving.ids).write(vals)
+        for owner, records in by_owner.items():
+            records.with_prefetch(moving.ids)._set_owner(owner, chosen=True, turn=False)
         moving = moving.with_context(care_entering=None)
         self.env["care.tenure"]._turn_over(moving)
         if stage.category in OVER:
@@ -493,6 +496,12 @@ class CareOwnedMixin(models.AbstractModel):
         self.message_subscribe(partner_ids=owner.partner_id.ids)
         self.env["care.followup"]._follow_owner(self)
         self.env["care.handoff"]._overtake(self)
+
+    def message_subscribe(self, partner_ids=None, subtype_ids=None):
+        # with the activities of follow-ups, which see to it for all at once
+        if self.env.context.get("care_followers_later") is ENGINE:
+            return True
+        return super().message_subscribe(partner_ids, subtype_ids)
 
     def action_hand_off(self):
         """Ask for the receiver in a dialog."""

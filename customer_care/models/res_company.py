@@ -147,15 +147,13 @@ class ResCompany(models.Model):
         except UserError:  # no usable hours: the same time tomorrow
             return moment + timedelta(days=1)
 
-    def _care_worktime_of(self, user):
-        """Working time of ``user`` in this company; None where the hours are unusable.
+    def _care_worktime_of(self, calendar):
+        """Working time of ``calendar`` in this company; None where the hours are unusable.
 
         A follow-up then falls on the plain calendar day: a promise to a customer is
         not lost because a calendar has no hours.
         """
         self.ensure_one()
-        # sudo: a colleague's calendar
-        calendar = user.sudo().resource_calendar_id or self.resource_calendar_id
         if not calendar:
             return None
         try:
@@ -185,13 +183,21 @@ class ResCompany(models.Model):
             )
         )
         away = away.grouped(lambda leave: leave.resource_id.user_id)
+        memo = {}
         return {
-            user.sudo(self.env.su): self._care_workdays_of(user, away.get(user, ()))
+            user.sudo(self.env.su): self._care_workdays_of(user, away.get(user, ()), memo)
             for user in users
         }
 
-    def _care_workdays_of(self, user, away):
-        worktime = self._care_worktime_of(user)
+    def _care_workdays_of(self, user, away, memo):
+        """
+        :param dict memo: calendar -> its working time, what a batch shares, filled here
+        """
+        # sudo: a colleague's calendar
+        calendar = user.sudo().resource_calendar_id or self.resource_calendar_id
+        if calendar not in memo:
+            memo[calendar] = self._care_worktime_of(calendar)
+        worktime = memo[calendar]
         if worktime:
             # sudo: a snapshot of opening hours, read by the engine
             zone = worktime.sudo().tz

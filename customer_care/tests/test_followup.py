@@ -148,6 +148,67 @@ class TestFollowup(CareCase):
         self.assertLessEqual(many, few + 5)
         self.assertEqual(set(rows.mapped("state")), {"open"})
 
+    def _cost_by_people(self, start, measured):
+        """Queries for orders of one seller, and for as many of four."""
+
+        def cost(*sellers):
+            orders = self.env["sale.order"]
+            for seller in sellers:
+                orders |= self._order(user=seller)
+            orders.action_confirm()
+            work = start(self.env["care.journey"].search([("order_id", "in", orders.ids)]))
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            measured(work)
+            self.env.flush_all()
+            return self.env.cr.sql_log_count - before
+
+        people = self.rep, self.agent, self.leader, self.manager
+        cost(*people)  # warm
+        return cost(*people[:1] * 4), cost(*people)
+
+    def test_activities_of_many_people_cost_no_queries_each(self):
+        self._policy()
+
+        def start(journeys):
+            rows = journeys.sudo().followup_ids
+            rows.write({"next_at": fields.Datetime.now() - timedelta(minutes=1)})
+            return rows
+
+        one, four = self._cost_by_people(start, lambda rows: rows._run_guarded())
+        self.assertLessEqual(four, one)
+
+    def test_planning_for_many_people_costs_no_queries_each(self):
+        policy = self._policy(event="order_invoiced").sudo()
+
+        def plan(journeys):
+            journeys = journeys.sudo()
+            policy._handle(journeys, "order_invoiced")
+            self.assertEqual(len(journeys.followup_ids), len(journeys))
+
+        one, four = self._cost_by_people(lambda journeys: journeys, plan)
+        self.assertLessEqual(four, one)
+
+    def test_moving_journeys_of_many_people_costs_no_queries_each(self):
+        def move(journeys):
+            journeys.with_user(self.manager).write({"stage_id": self.stages[1].id})
+
+        one, four = self._cost_by_people(lambda journeys: journeys, move)
+        self.assertLessEqual(four, one)
+
+    def test_whoever_is_responsible_follows_the_journey(self):
+        self._policy()
+        journey = self._journey(self._confirmed())
+        rows = journey.sudo().followup_ids
+        people = journey.owner_id | self.agent2
+        rows |= rows.copy({"user_id": self.agent2.id, "policy_id": False})
+        journey.message_unsubscribe(partner_ids=people.partner_id.ids)
+        rows.write({"next_at": fields.Datetime.now() - timedelta(minutes=1)})
+        rows._run_guarded()
+        self.assertEqual(rows.activity_id.user_id, people)
+        self.assertLessEqual(people.partner_id, journey.message_partner_ids)
+
     # ------------------------------------------------------------
     # Outcomes
     # ------------------------------------------------------------
