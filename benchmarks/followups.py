@@ -294,8 +294,7 @@ class History:
             **whose,
             order_id="new",
             name="'H' || i",
-            stage_id=f"CASE WHEN i % 2 = 0 THEN {over.id}"
-            f" ELSE {_pick(under_way.ids, 'i / 2')} END",
+            stage_id=f"CASE WHEN i % 2 = 0 THEN {over.id} ELSE {_pick(under_way.ids, 'i / 2')} END",
             stage_category="CASE WHEN i % 2 = 0 THEN 'closed' ELSE 'open' END",
             stage_since="old.stage_since - interval '1 minute' * i",
         )
@@ -503,7 +502,8 @@ def idle(env):
     due = env["care.followup"].sudo()
 
     def search(_number):
-        due.search([("next_at", "<=", env.cr.now())], limit=due._due_batch, order="next_at, id").ids
+        domain = [("next_at", "<=", env.cr.now())]
+        len(due.search(domain, limit=due._due_batch, order="next_at, id"))
 
     def cron(_number):
         due._cron_run_due()
@@ -615,9 +615,7 @@ def _plot(results):
     """How the ratios grow, each as a share of its budget, as SVG."""
     sizes = list(results)
     width, height, left, top = 420, 260, 60, 30
-    shares = {
-        name: [results[size][name] / MEASURES[name][0] for size in sizes] for name in DRAWN
-    }
+    shares = {name: [results[size][name] / MEASURES[name][0] for size in sizes] for name in DRAWN}
     highest = max(1.5, *(share for values in shares.values() for share in values)) * 1.05
 
     def x(number):
@@ -627,7 +625,9 @@ def _plot(results):
         return top + height * (1 - share / highest)
 
     def text(at, up, words, anchor="start", fill="#333"):
-        return f'<text x="{at:.0f}" y="{up:.0f}" text-anchor="{anchor}" fill="{fill}">{words}</text>'
+        return (
+            f'<text x="{at:.0f}" y="{up:.0f}" text-anchor="{anchor}" fill="{fill}">{words}</text>'
+        )
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 230}"'

@@ -332,7 +332,7 @@ def test_killed_while_downloading_odoo_the_next_run_fetches_it(checkout):
 
 def test_killed_while_making_the_python_environment_the_next_run_makes_it(checkout):
     command = checkout.start("run")
-    wait_until(lambda: list(checkout.cache.glob("odoo-*/pyvenv.cfg")), 180, command.told)
+    wait_until(lambda: list(checkout.cache.glob("odoo-*/pyvenv.cfg")), 400, command.told)
     command.kill()
     assert len(list(checkout.cache.glob("odoo-19.0-?"))) == 1
     assert not list(checkout.cache.glob("*.part-*")), "what the first one left is cleared away"
@@ -342,7 +342,7 @@ def test_killed_while_making_the_python_environment_the_next_run_makes_it(checko
 def test_killed_while_making_the_database_the_next_run_makes_it(checkout):
     command = checkout.start("run")
     log = checkout.path / ".care/log/install.log"
-    wait_until(lambda: log.exists() and "loading" in log.read_text(), 180, command.told)
+    wait_until(lambda: log.exists() and "loading" in log.read_text(), 400, command.told)
     time.sleep(3)  # in the middle of it
     command.kill()
     assert len(list(checkout.cache.glob("odoo-*/complete"))) == 1
