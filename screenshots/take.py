@@ -40,6 +40,7 @@ class Camera:
             storage_state=self.states.get(login),
         )
         context.set_default_timeout(60_000)
+        context.set_default_navigation_timeout(60_000)
         page = context.new_page()
         if login not in self.states:
             page.goto("/web/login")
@@ -93,14 +94,27 @@ def take_all(camera):
     with camera.page_of("rita", PHONE) as page:
         view(page, "/odoo/my-follow-ups")
         camera.take(page, "my-follow-ups-phone")
-        view(page, "/odoo/action-customer_care.care_standard_action")
-        camera.take(page, "standards-phone")
+        view(page, "/odoo/standards")
+        card(page, "One person answers").click()
+        page.get_by_role("button", name="I have read and understood it").wait_for()
+        camera.take(page, "standard-phone")
+    with camera.page_of("otto") as page:
+        view(page, "/odoo/hand-offs")
+        camera.take(page, "hand-offs")
     with camera.page_of("marc") as page:
         view(page, "/odoo/journeys")
         camera.take(page, "journeys")
         card(page, "Greenfield").click()
         page.locator(".o_form_view").wait_for()
         camera.take(page, "journey")
+        page.get_by_role("tab", name="Story").click()
+        page.locator(".o_care_story").scroll_into_view_if_needed()
+        camera.take(page, "story")
+        view(page, "/odoo/action-customer_care.care_policy_action")
+        page.get_by_role("cell", name="After every sale").click()
+        page.get_by_role("button", name="Preview the Last 90 Days").click()
+        page.get_by_role("dialog").wait_for()
+        camera.take(page, "policy-preview")
         view(page, "/odoo/action-customer_care.care_promise_action_all")
         camera.take(page, "promises")
         view(page, "/odoo/action-customer_care_sla.care_sla_policy_action")
@@ -117,6 +131,10 @@ def take_all(camera):
         camera.take(page, "case")
         view(page, "/odoo/levels-at-risk")
         camera.take(page, "levels-at-risk")
+        view(page, "/odoo/action-customer_care.care_stage_action_curator")
+        camera.take(page, "stages-curated")
+        view(page, "/odoo/action-customer_care.care_followup_action_team")
+        camera.take(page, "team-follow-ups")
     for viewport, name in ((DESKTOP, "portal-case"), (PHONE, "portal-case-phone")):
         with camera.page_of("clara", viewport) as page:
             page.goto("/my/cases")

@@ -831,7 +831,7 @@ class CareSlaClock(models.Model):
         self.ensure_one()
         clock = self.with_context(lang=lang)
         moment = format_datetime(
-            clock.env, clock.due_at, tz=tz, dt_format="EEE d MMM, HH:mm z", lang_code=lang
+            clock.env, clock.due_at, tz=tz, dt_format="EEE d MMM, HH:mm (VVV)", lang_code=lang
         )
         if clock.measure == "first_response":
             return clock.env._("A first answer by %s", moment)

@@ -14,8 +14,8 @@ class TestPromiseMail(SlaCase):
         case = self._case_at(MONDAY_9)
         body = self._mail(case).body
         self.assertIn(case.number, body)
-        self.assertIn("A first answer by Mon 23 Nov, 13:00 CET", body)
-        self.assertIn("Solved by Wed 25 Nov, 09:00 CET", body)
+        self.assertIn("A first answer by Mon 23 Nov, 13:00 (Brussels)", body)
+        self.assertIn("Solved by Wed 25 Nov, 09:00 (Brussels)", body)
 
     def test_the_promised_times_are_in_the_customers_language_and_zone(self):
         self.env["res.lang"]._activate_lang("fr_BE")
@@ -27,9 +27,9 @@ class TestPromiseMail(SlaCase):
     def test_the_zone_is_named(self):
         self.customer.tz = "Asia/Kolkata"
         case = self._case_at(MONDAY_9)
-        self.assertRegex(case._care_promise_lines()[0], r"17:30 (IST|GMT\+5:30)")
+        self.assertIn("17:30 (Kolkata)", case._care_promise_lines()[0])
         self.customer.tz = "America/New_York"
-        self.assertRegex(case._care_promise_lines()[0], r"07:00 (EST|GMT-5)")
+        self.assertIn("07:00 (New York)", case._care_promise_lines()[0])
 
     def test_without_a_zone_the_companys_counts(self):
         self.customer.tz = False

@@ -7,6 +7,8 @@ from odoo.fields import Domain
 from odoo.addons.customer_care.models.care_category import SEVERITIES
 from odoo.addons.customer_care.models.care_due_mixin import reraise_if_concurrent
 
+#: What was told in a survey is not asked about again.
+NOT_BY_SURVEY = "[('channel', '!=', 'survey')]"
 #: Days that are looked back to say how many customers a trigger means.
 REACH_DAYS = 90
 
@@ -171,6 +173,14 @@ class CareSurveyTrigger(models.Model):
                             proposal=questions._care_bad_score_max(),
                         )
                     )
+
+    @api.onchange("event")
+    def _onchange_event(self):
+        """Propose not to ask again about what was told in a survey."""
+        if self.res_model == "care.case" and self._filter().is_true():
+            self.filter_domain = NOT_BY_SURVEY
+        elif self.res_model != "care.case" and self.filter_domain == NOT_BY_SURVEY:
+            self.filter_domain = "[]"
 
     @api.onchange("survey_id")
     def _onchange_survey_id(self):

@@ -405,3 +405,11 @@ class TestInvitation(CareSurveyCase):
         self.assertIn("1 of the 2 records", self.trigger.reach)
         self.trigger.filter_domain = "[]"
         self.assertIn("every customer is asked", self.trigger.reach)
+
+    def test_a_new_trigger_does_not_ask_again_about_what_a_survey_told(self):
+        with Form(self.env["care.survey.trigger"]) as form:
+            form.name = "Mine"
+            form.survey_id = self.survey
+            self.assertIn("survey", form.filter_domain)
+            form.event = "order_confirmed"
+            self.assertEqual(form.filter_domain, "[]")
