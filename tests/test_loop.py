@@ -79,7 +79,8 @@ def link_in(mail, path):
 
 def open_app(page, *menus):
     """Go through the menu, as a person does."""
-    page.goto("/odoo")
+    # where people land is loaded to its end, or it takes the menu away again
+    page.goto("/odoo", wait_until="networkidle")
     page.locator(".o_navbar_apps_menu button").click()
     page.get_by_role("menuitem", name=menus[0], exact=True).click()
     places = (".o_menu_sections", ".o-dropdown--menu")
