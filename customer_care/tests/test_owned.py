@@ -405,6 +405,7 @@ class TestHandoff(OwnedCase):
 
     def test_leading_a_team_gives_no_right_over_what_another_has(self):
         journey = self._started()
+        self.rep.group_ids = [Command.link(self.env.ref("customer_care.group_leader").id)]
         mine = self.team.copy({"name": "Mine", "leader_id": self.rep.id})
         with self.assertRaisesRegex(UserError, "Hand Over"):
             journey.with_user(self.rep).write({"team_id": mine.id, "owner_id": self.agent.id})
