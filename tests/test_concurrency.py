@@ -142,6 +142,7 @@ def test_a_person_editing_and_closing_follow_ups_while_the_cron_runs_loses_nothi
 ):
     gestures, runs = crew(
         """
+        from odoo.exceptions import ValidationError
         env['sale.order'].browse(orders).action_confirm()
 
         def work(env, meet):
@@ -163,7 +164,13 @@ def test_a_person_editing_and_closing_follow_ups_while_the_cron_runs_loses_nothi
             told = {}
             for number, row in enumerate(mine):
                 gesture = (done, moved, given)[number % 3]
-                retried(env, lambda: (gesture(row), env.flush_all()))
+                try:
+                    retried(env, lambda: (gesture(row), env.flush_all()))
+                except ValidationError as error:
+                    # Odoo's own: both made somebody follow at one moment. People try again.
+                    assert 'follow twice' in str(error), error
+                    env.cr.rollback()
+                    retried(env, lambda: (gesture(row), env.flush_all()))
                 told[row.id] = gesture.__name__
             return told
 
@@ -176,6 +183,8 @@ def test_a_person_editing_and_closing_follow_ups_while_the_cron_runs_loses_nothi
     )
     assert runs, "the cron did not run beside the person"
     assert len(gestures) == 48
+    # what the person held in the cron's last run is due in its next one
+    crew("for name in planned: env[name]._cron_run_due()")
     found = {
         row_id: rest
         for row_id, *rest in rows(
