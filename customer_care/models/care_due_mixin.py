@@ -4,7 +4,7 @@ from datetime import timedelta
 import psycopg2
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, ConcurrencyError, UserError
 from odoo.tools import SQL, split_every
 
 from .care_guard import refuse_forged
@@ -31,7 +31,8 @@ def reraise_if_concurrent(error):
         if (
             isinstance(
                 cause,
-                psycopg2.extensions.TransactionRollbackError
+                ConcurrencyError
+                | psycopg2.extensions.TransactionRollbackError
                 | psycopg2.errors.LockNotAvailable
                 | psycopg2.InterfaceError
                 | psycopg2.errors.AdminShutdown,
@@ -233,7 +234,7 @@ class CareDueMixin(models.AbstractModel):
                 rows._run_guarded()
                 left = model.search_count(self._due_domain(), limit=1)
                 time_left = cron._commit_progress(count, remaining=left)
-            except psycopg2.extensions.TransactionRollbackError:
+            except (ConcurrencyError, psycopg2.extensions.TransactionRollbackError):
                 # A user was faster: crons are not retried by Odoo, so start afresh.
                 self.env.cr.rollback()
                 conflicts += 1

@@ -1,8 +1,10 @@
 from collections import defaultdict
 from datetime import timedelta
 
+from psycopg2.errors import UniqueViolation
+
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import ConcurrencyError, UserError
 from odoo.fields import Domain
 
 from .care_due_mixin import ENGINE
@@ -24,7 +26,6 @@ class CareOwnedMixin(models.AbstractModel):
 
     _name = "care.owned.mixin"
     _description = "Record with a stage and an owner"
-    _inherit = ["care.technical.mixin"]
     _inherit = ["care.technical.mixin"]
     _check_company_auto = True
 
@@ -501,7 +502,11 @@ class CareOwnedMixin(models.AbstractModel):
         # with the activities of follow-ups, which see to it for all at once
         if self.env.context.get("care_followers_later") is ENGINE:
             return True
-        return super().message_subscribe(partner_ids, subtype_ids)
+        try:
+            return super().message_subscribe(partner_ids, subtype_ids)
+        except UniqueViolation as error:
+            # somebody else made them follow a moment ago: whoever is later starts again
+            raise ConcurrencyError("Followed by another transaction meanwhile") from error
 
     def action_hand_off(self):
         """Ask for the receiver in a dialog."""
