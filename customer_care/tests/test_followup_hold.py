@@ -30,6 +30,12 @@ class TestFollowupHold(CareCase):
     def _work(self):
         self._run("care.followup")
 
+    def _work_on_their_day(self, rows):
+        """What is planned for the next working day, as if that day had come."""
+        self.assertTrue(all(rows.mapped("next_at")))
+        rows.write({"next_at": fields.Datetime.now() - timedelta(minutes=1)})
+        self._work()
+
     def _profile(self, **vals):
         return self.env["care.profile"].create(
             {"partner_id": self.customer.id, "company_id": self.company.id, **vals}
@@ -392,7 +398,7 @@ class TestFollowupHold(CareCase):
         self.assertEqual((second.state, second.cancel_reason), ("planned", False))
         self.assertFalse(head.merged_ids & second)
         self.assertEqual(third.state, "cancelled")
-        self._work()
+        self._work_on_their_day(second)
         self.assertEqual(second.state, "open")
         self.assertTrue(second.activity_id)
         self.assertIn("Planned again", second.trail)
@@ -400,7 +406,7 @@ class TestFollowupHold(CareCase):
     def test_what_comes_back_of_a_call_is_one_call_again(self):
         head, second, third = self._one_call(3)
         head.journey_id.order_id._action_cancel()
-        self._work()
+        self._work_on_their_day(second | third)
         self.assertEqual((second.state, third.state), ("open", "cancelled"))
         self.assertEqual(third.merged_into_id, second)
 
@@ -408,13 +414,13 @@ class TestFollowupHold(CareCase):
         head, second = self._one_call()
         head.journey_id.unlink()
         self.assertFalse(head.exists())
-        self._work()
+        self._work_on_their_day(second)
         self.assertEqual((second.state, second.merged_into_id.id), ("open", False))
 
     def test_what_was_ordered_again_does_not_end_the_call_about_the_other_product(self):
         head, second = self._one_call()
         head._cancel("reordered")
-        self._work()
+        self._work_on_their_day(second)
         self.assertEqual((head.state, second.state), ("cancelled", "open"))
 
     def test_an_opt_out_ends_the_whole_call(self):
