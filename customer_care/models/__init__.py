@@ -49,3 +49,13 @@ from . import res_partner
 from . import res_users
 from . import sale_order
 from . import care_checkback
+from . import care_authority
+from . import care_outlay
+from . import care_category_remedy
+from . import care_remedy
+from . import care_remedy_line
+from . import care_remedy_document
+from . import care_remedy_documents
+from . import care_case_remedy
+from . import care_authority_gestures
+from . import care_remedy_settings
