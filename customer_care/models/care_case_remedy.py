@@ -37,6 +37,18 @@ class CareCase(models.Model):
         for case in self:
             case.remedy_count = counts.get(case._origin, 0)
 
+    def write(self, vals):
+        result = super().write(vals)
+        if "order_id" in vals or "partner_id" in vals:
+            # sudo: proposals are about what the case is about; what was decided stays
+            proposals = self.sudo().remedy_ids.filtered(
+                lambda remedy: remedy.state == "draft" and not remedy.line_ids
+            )
+            for proposal in proposals:
+                case = proposal.case_id
+                proposal.write({"order_id": case.order_id.id, "partner_id": case.partner_id.id})
+        return result
+
     def action_care_remedy(self):
         """Say in a dialog what we do for the customer."""
         self.ensure_one()

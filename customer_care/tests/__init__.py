@@ -21,3 +21,4 @@ from . import test_profile_follows
 from . import test_setup
 from . import test_remedy
 from . import test_authority
+from . import test_remedy_portal

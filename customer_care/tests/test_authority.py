@@ -260,7 +260,7 @@ class TestAuthority(AuthorityCase):
 
     def test_another_orders_name_on_the_case_is_no_way_round(self):
         self._remedy(amount=100).action_go()
-        self.case.order_id = self._confirmed()
+        self.case.write({"order_id": self._confirmed().id, "journey_id": False})
         with self.assertRaises(UserError):
             self._remedy(amount=1).action_go()
 
