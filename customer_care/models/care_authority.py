@@ -177,7 +177,7 @@ class CareAuthority(models.Model):
             "order": self.order_amount or self.amount,
             "day": self.day_amount or self.amount,
         }
-        today = fields.Date.context_today(self.with_context(tz=company._care_tz()))
+        today = self.env["care.outlay"]._today(company)
         return {
             scope: self.currency_id._convert(amount, company.currency_id, company, today)
             for scope, amount in names.items()
@@ -207,9 +207,7 @@ class CareAuthority(models.Model):
         rules = self._rules(company)
         return candidates.filtered(
             lambda user: (
-                Purse(self, user, company, rules=rules, **context)
-                .verdict(kind, parts)
-                .allowed
+                Purse(self, user, company, rules=rules, **context).verdict(kind, parts).allowed
             )
         ).sudo(False)
 

@@ -232,9 +232,7 @@ class CareOutlay(models.Model):
         )
         today = self._today(company)
         coming = sum(
-            record.currency_id._convert(
-                abs(record.amount), company.currency_id, company, today
-            )
+            record.currency_id._convert(abs(record.amount), company.currency_id, company, today)
             for records in (payments, asked)
             for record in records
         )

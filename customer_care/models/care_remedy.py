@@ -161,7 +161,9 @@ class CareRemedy(models.Model):
 
     within = fields.Boolean("Within My Authority", compute="_compute_within")
     limit_note = fields.Char("My Authority", compute="_compute_within")
-    approver_ids = fields.Many2many("res.users", string="Who Can Approve", compute="_compute_within")
+    approver_ids = fields.Many2many(
+        "res.users", string="Who Can Approve", compute="_compute_within"
+    )
     may_approve = fields.Boolean(compute="_compute_may_approve")
     may_work = fields.Boolean(compute="_compute_may_work")
 
@@ -649,9 +651,7 @@ class CareRemedy(models.Model):
         self.ensure_one()
         remedy, authority = self.sudo(), self.env["care.authority"]
         user, parts = self.env.user, remedy._parts()
-        verdict = authority._verdict(
-            user, remedy.company_id, remedy.kind, parts, skip=remedy
-        )
+        verdict = authority._verdict(user, remedy.company_id, remedy.kind, parts, skip=remedy)
         if not verdict.allowed:
             names = ", ".join(remedy._who_approves().sudo().mapped("name"))
             raise UserError(
@@ -660,8 +660,7 @@ class CareRemedy(models.Model):
                         None,
                         (
                             authority._explain(verdict, remedy.company_id),
-                            names
-                            and self.env._("Press Ask for Approval: %s can approve.", names),
+                            names and self.env._("Press Ask for Approval: %s can approve.", names),
                         ),
                     )
                 )
@@ -718,14 +717,16 @@ class CareRemedy(models.Model):
     def _finish(self):
         """Do it; if it cannot be done, keep the yes and tell whose case it is."""
         self.ensure_one()
-        remedy = self.sudo()
+        remedy, trouble = self.sudo(), None
         try:
             with self.env.cr.savepoint():
                 self._execute()
         except UserError as error:
-            remedy.trouble = str(error)
+            trouble = str(error)
+        if trouble:
+            remedy.trouble = trouble
             self._tell_owner(
-                remedy.case_id.owner_id, lambda env: env._("It could not be done: %s", str(error))
+                remedy.case_id.owner_id, lambda env: env._("It could not be done: %s", trouble)
             )
 
     # ------------------------------------------------------------
@@ -761,9 +762,7 @@ class CareRemedy(models.Model):
         # sudo: an activity for somebody else, written by the engine
         remedy, vals_list = self.sudo(), []
         for user in users.sudo():
-            reader = remedy.with_context(
-                lang=user.lang, tz=user.tz or remedy.company_id._care_tz()
-            )
+            reader = remedy.with_context(lang=user.lang, tz=user.tz or remedy.company_id._care_tz())
             vals_list.append(
                 {
                     "res_model_id": self.env["ir.model"]._get_id(self._name),

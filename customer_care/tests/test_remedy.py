@@ -521,8 +521,13 @@ class TestRemedy(RemedyCase):
         with self.assertRaises(UserError):
             remedy.action_cancel()
         self.assertEqual(
-            len(self.env["account.move"].search([("move_type", "=", "out_refund")])
-                .filtered(lambda m: m.company_id == self.company)), 1)
+            len(
+                self.env["account.move"]
+                .search([("move_type", "=", "out_refund")])
+                .filtered(lambda m: m.company_id == self.company)
+            ),
+            1,
+        )
 
     def test_costs_add_up_on_the_case(self):
         for amount in (40, 25):
@@ -549,9 +554,7 @@ class TestRemedy(RemedyCase):
         remedy = self._remedy(amount=40, proceed="execute")
         remedy.action_go()
         self.case.sudo().action_resolve()
-        self.assertEqual(
-            set(followups.browse(row.id)._hold_unpaid_refund({})), {row}
-        )
+        self.assertEqual(set(followups.browse(row.id)._hold_unpaid_refund({})), {row})
         move = remedy.sudo().document_ids.move_id
         move.action_post()
         self.env["account.payment.register"].with_context(
@@ -570,9 +573,9 @@ class TestRemedy(RemedyCase):
         usual = category.remedy_ids[-1]
         usual.currency_id = self.company.currency_id
         with Form(
-            self.env["care.remedy"].with_user(self.agent).with_context(
-                default_case_id=self.case.id
-            ),
+            self.env["care.remedy"]
+            .with_user(self.agent)
+            .with_context(default_case_id=self.case.id),
             "customer_care.care_remedy_view_form_quick",
         ) as form:
             self.assertEqual(form.usual_id, category.remedy_ids[0])
