@@ -20,7 +20,7 @@ class CareRemedyLine(models.Model):
         "sale.order.line",
         "Order Line",
         required=True,
-        ondelete="restrict",
+        ondelete="cascade",
         index=True,
         domain="[('order_id', '=', order_id), ('display_type', '=', False),"
         " ('is_downpayment', '=', False)]",

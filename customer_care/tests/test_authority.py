@@ -351,6 +351,26 @@ class TestAuthority(AuthorityCase):
         with self.assertRaises(UserError):
             self._note(1).action_post()
 
+    def test_a_state_written_by_hand_is_no_way_round(self):
+        note, payment = self._note(500), self._payment(500)
+        for record, state in ((note, "posted"), (payment, "in_process"), (payment, "paid")):
+            with self.subTest(record=record, state=state):
+                with self.assertRaises(UserError):
+                    record.write({"state": state})
+        with self.assertRaises(UserError):
+            payment.action_validate()
+        with self.assertRaises(UserError):
+            self._payment(500, state="paid")
+        with self.assertRaises(UserError):
+            note.with_context(care_posting=True).write({"state": "posted"})
+
+    def test_what_the_system_posts_later_is_by_whoever_wrote_it(self):
+        note = self._note(500)
+        note.write({"auto_post": "at_date", "date": fields.Date.today()})
+        self.env["account.move"].browse(note.id)._post()
+        self.assertEqual(note.state, "posted")
+        self.assertEqual(self._outside(move_id=note.id).user_id, self.cashier)
+
     def test_a_credit_note_in_another_currency(self):
         foreign = self._currency(0.5)
         with self.assertRaises(UserError):

@@ -69,6 +69,11 @@ class CareRemedy(models.Model):
                 )
         return result
 
+    def _live_documents(self):
+        return super()._live_documents() | self.document_ids.exists().filtered(
+            lambda document: document.picking_id.state not in (False, "cancel")
+        )
+
     def _execute_return(self):
         result = super()._execute_return()
         pickings = self.env["stock.picking"]
