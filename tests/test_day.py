@@ -1,6 +1,7 @@
 """A day at work, in a browser: cards, hand-offs, a morning on the phone, a case by hand."""
 
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from test_loop import World, field, open_app, stage_is
@@ -87,6 +88,16 @@ def test_a_morning_of_follow_ups_is_worked_on_a_phone(world, page_of, wait_until
     before = int(world.sql(done))
     card.get_by_label("All well").click()
     wait_until(lambda: int(world.sql(done)) == before + 1, message="it takes more than one tap")
+
+
+def test_what_is_due_is_told_in_days_across_weeks_and_months(world, page_of):
+    rita = page_of("rita")
+    rita.clock.install(time=datetime.now() + timedelta(days=20))
+    rita.goto("/odoo/my-follow-ups")
+    due = rita.locator("tr.o_data_row td[name=date_due]")
+    due.first.wait_for()
+    told = due.all_inner_texts()
+    assert all(re.fullmatch(r"\d+ days ago", each.strip()) for each in told), told
 
 
 def test_an_agent_writes_down_a_case_by_hand(world, page_of):
