@@ -1,9 +1,11 @@
 """A day at work, in a browser: cards, hand-offs, a morning on the phone, a case by hand."""
 
+import io
 import re
 from datetime import datetime, timedelta
 
 import pytest
+from PyPDF2 import PdfReader
 from test_loop import World, field, open_app, stage_is
 
 
@@ -98,6 +100,17 @@ def test_what_is_due_is_told_in_days_across_weeks_and_months(world, page_of):
     due.first.wait_for()
     told = due.all_inner_texts()
     assert all(re.fullmatch(r"\d+ days ago", each.strip()) for each in told), told
+
+
+def test_the_book_of_standards_is_printed_as_a_pdf(world, page_of):
+    marc = page_of("marc")
+    ids = world.sql("SELECT string_agg(id::text, ',') FROM care_standard WHERE state = 'published'")
+    answer = marc.request.get(
+        f"/report/pdf/customer_care.report_standards_book/{ids}", timeout=60_000
+    )
+    assert answer.headers["content-type"] == "application/pdf"
+    # its letters are drawn, not written: what can be read is how long it is
+    assert 3 <= len(PdfReader(io.BytesIO(answer.body())).pages) <= 6
 
 
 def test_an_agent_writes_down_a_case_by_hand(world, page_of):

@@ -1,5 +1,5 @@
-import { capitalize } from "@web/core/utils/strings";
-import { registry } from "@web/core/registry";
+import {capitalize} from "@web/core/utils/strings";
+import {registry} from "@web/core/registry";
 import {
     RemainingDaysField,
     remainingDaysField,
@@ -19,7 +19,7 @@ export class CareRemainingDaysField extends RemainingDaysField {
         }
         const value = this.props.record.data[this.props.name].startOf("day");
         const unit = Math.abs(this.diffDays) > COUNTED ? "months" : "days";
-        return capitalize(value.toRelativeCalendar({ unit }));
+        return capitalize(value.toRelativeCalendar({unit}));
     }
 }
 
