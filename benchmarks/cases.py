@@ -135,7 +135,7 @@ def run(env, size, _count):
     """All measures with a register of ``size`` cases."""
     register = Register(env, size)
     cases = env["care.case"].with_user(register.manager)
-    is_open = [("stage_category", "in", ("open", "waiting", "resolved"))]
+    is_open = [("stage_category", "in", ("open", "waiting"))]
 
     def kanban(stored):
         wanted = specification(cases, "kanban", stored)
