@@ -52,3 +52,5 @@ from . import care_checkback
 from . import care_case_filing
 from . import care_case_merge
 from . import care_mailgate
+from . import care_playbook
+from . import care_door

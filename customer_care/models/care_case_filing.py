@@ -20,6 +20,18 @@ class CareCase(models.Model):
         "Call Back When", copy=False, groups=STAFF, help="When they would like to be called."
     )
 
+    def _care_event(self, event, at=None):
+        if event == "case_opened":
+            # what comes out of an old list was promised nothing, and nobody is written to
+            self = self.filtered(lambda case: case.channel != "import")  # noqa: PLW0642
+        return super()._care_event(event, at)
+
+    def _care_notify(self, event):
+        if event == "case_opened":
+            # who wrote about us elsewhere did not write to us
+            self = self.filtered(lambda case: case.kind != "mention")  # noqa: PLW0642
+        return super()._care_notify(event)
+
     @api.model
     def _file_case(self, vals, channel, sender=None, files=()):
         """File one case: what every door does in the end.

@@ -153,7 +153,8 @@ class CareCase(models.Model):
         """Make these cases one with ``target``; what hangs on them goes there.
 
         They stay in the register, cancelled, and lead to ``target``. Done again it does
-        nothing. Add-ons move their own rows after calling ``super()``.
+        nothing. Add-ons move their own rows in :meth:`_merge_rows`, before these cases are
+        cancelled.
 
         :return: the cases that were merged now, as superuser
         :raise UserError: see :meth:`_check_merge`
@@ -265,16 +266,17 @@ class CareCase(models.Model):
             moving |= row
         moving._merge_to(target)
 
-    def _merge_table(self, model, target, key):
+    def _merge_table(self, model, target, key, states=None):
         """Point rows of ``model`` to ``target``, except those whose like it has already.
 
         :param key: columns that make two rows of a case alike
+        :param states: only rows in one of these
         """
         rows = self.env[model].search([("case_id", "in", (self | target).ids)], order="id")
         mine = rows.filtered(lambda row: row.case_id == target)
         known = {tuple(row[name] for name in key) for row in mine}
         moving = rows.browse()
-        for row in rows - mine:
+        for row in (rows - mine).filtered(lambda row: not states or row.state in states):
             values = tuple(row[name] for name in key)
             if values not in known:
                 known.add(values)
