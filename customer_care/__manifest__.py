@@ -36,6 +36,7 @@
         "views/care_policy_views.xml",
         "views/care_portal_templates.xml",
         "views/care_guide_templates.xml",
+        "views/care_door_templates.xml",
         "views/res_config_settings_views.xml",
         "views/res_partner_views.xml",
         "views/res_users_views.xml",

@@ -85,6 +85,10 @@ class CarePortal(CustomerPortal):
             case = self._document_check_access("care.case", case_id, access_token)
         except (AccessError, MissingError):
             return request.redirect("/my")
+        goes_on = case._merged_end()
+        if goes_on != case:
+            # it was made one with another case of the same customer
+            return request.redirect(goes_on.get_portal_url())
         values = {"case": case, "page_name": "care_case", "answered": answered}
         values = self._get_page_view_values(
             case, access_token, values, "my_cases_history", False, **kw

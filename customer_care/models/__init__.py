@@ -49,3 +49,8 @@ from . import res_partner
 from . import res_users
 from . import sale_order
 from . import care_checkback
+from . import care_case_filing
+from . import care_case_merge
+from . import care_mailgate
+from . import care_playbook
+from . import care_door

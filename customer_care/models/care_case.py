@@ -59,6 +59,7 @@ class CareCase(models.Model):
             ("followup", "Follow-up"),
             ("survey", "Survey"),
             ("promise", "Broken promise"),
+            ("callback", "“Call me”"),
             ("import", "Import"),
         ],
         "Reported By",

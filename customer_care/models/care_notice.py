@@ -115,7 +115,7 @@ class CareNotice(models.Model):
             template,
             message_type="auto_comment",
             subtype_xmlid="mail.mt_comment",
-            email_layout_xmlid="mail.mail_notification_light",
+            email_layout_xmlid="customer_care.mail_layout",
         )
         rows._wake_mail_queue()
         return rows
