@@ -16,7 +16,19 @@ def uninstall_hook(env):
     env.invalidate_all(flush=False)
     for model in ("mail.activity", "mail.activity.plan"):
         env[model].with_context(active_test=False).search(
-            [("res_model", "in", ("care.journey", "care.case", "care.promise", "care.standard"))]
+            [
+                (
+                    "res_model",
+                    "in",
+                    (
+                        "care.journey",
+                        "care.case",
+                        "care.promise",
+                        "care.standard",
+                        "care.remedy",
+                    ),
+                )
+            ]
         ).unlink()
     release_inherited(env, "customer_care")
 

@@ -1,3 +1,4 @@
 from . import portal
 from . import guide
 from . import filing
+from . import remedy

@@ -54,3 +54,13 @@ from . import care_case_merge
 from . import care_mailgate
 from . import care_playbook
 from . import care_door
+from . import care_authority
+from . import care_outlay
+from . import care_category_remedy
+from . import care_remedy
+from . import care_remedy_line
+from . import care_remedy_document
+from . import care_remedy_documents
+from . import care_case_remedy
+from . import care_authority_gestures
+from . import care_remedy_settings

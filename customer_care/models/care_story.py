@@ -170,6 +170,18 @@ class CareStoryMixin(models.AbstractModel):
                 "kind": self.env._("Need"),
                 "tell": self._tell_need,
             },
+            "care.remedy": {
+                "date": "approved_at",
+                "fields": ["kind", "amount", "currency_id", "state", "case_id", "text"],
+                "icon": "fa-gift",
+                "kind": self.env._("Remedy"),
+                "tell": lambda remedy: {
+                    "title": remedy.display_name,
+                    "text": remedy.text,
+                    "tag": remedy._label("state"),
+                    "tone": "success" if remedy.state == "executed" else "info",
+                },
+            },
             "care.guide": {
                 "date": "sent_at",
                 "fields": ["service_id", "clear", "unclear"],

@@ -60,6 +60,12 @@ RIGHTS = {
     "care.need": {"agent": "rwc", "manager": "rwcu"},
     "care.service": {"agent": "r", "manager": "rwcu"},
     "care.guide": {"agent": "rw"},
+    "care.remedy": {"agent": "rwcu"},
+    "care.remedy.line": {"agent": "rwcu"},
+    "care.remedy.document": {"agent": "r"},
+    "care.category.remedy": {"agent": "r", "manager": "rwcu"},
+    "care.authority": {"agent": "r", "manager": "rwcu"},
+    "care.outlay": {"leader": "r"},
 }
 OPERATIONS = {"r": "read", "w": "write", "c": "create", "u": "unlink"}
 #: A role has what the role before it has.
@@ -276,6 +282,48 @@ class Attack(CareCase, HttpCase):
             "care.check": self.env["care.check"].search([("standard_id", "=", self.standard.id)]),
             "care.check.line": self.journey.check_line_ids,
             **self._promised(),
+            **self._remedied(),
+        }
+
+    def _remedied(self):
+        """A remedy of the secret case with all that belongs to it."""
+        category = self.env["care.category"].create(
+            {"name": "Secret situation", "company_id": self.company.id}
+        )
+        remedy = self.env["care.remedy"].create(
+            {
+                "case_id": self.secret.id,
+                "kind": "return",
+                "text": "Secret words",
+                "proceed": "execute",
+                "line_ids": [
+                    Command.create({"sale_line_id": self.order.order_line.id, "quantity": 1})
+                ],
+            }
+        )
+        ledger = self.env["care.outlay"]._record(
+            [
+                {
+                    "name": "Secret outlay",
+                    "decision": "outside",
+                    "source": "credit_note",
+                    "kind": "refund",
+                    "amount": 7,
+                    "company_id": self.company.id,
+                }
+            ]
+        )
+        return {
+            "care.remedy": remedy,
+            "care.remedy.line": remedy.line_ids,
+            "care.remedy.document": remedy._link([{"order_id": self.order.id}]),
+            "care.category.remedy": self.env["care.category.remedy"].create(
+                {"name": "Secret usual", "category_id": category.id}
+            ),
+            "care.authority": self.env["care.authority"].create(
+                {"who": "role", "role": "agent", "company_id": self.company.id}
+            ),
+            "care.outlay": ledger,
         }
 
     def _promised(self):

@@ -1,4 +1,5 @@
 from . import care_journey
 from . import care_policy
 from . import care_retry
+from . import care_remedy
 from . import stock_picking

@@ -1,0 +1,134 @@
+from odoo import api, fields, models
+
+from .care_case import STAFF
+
+
+class CareCase(models.Model):
+    """What is done to put a case right, and what it cost."""
+
+    _inherit = "care.case"  # pylint: disable=consider-merging-classes-inherited
+
+    remedy_ids = fields.One2many("care.remedy", "case_id", "Remedies", groups=STAFF)
+    remedy_count = fields.Integer("Number of Remedies", compute="_compute_remedy_count", groups=STAFF)
+    company_currency_id = fields.Many2one(
+        related="company_id.currency_id", string="Company Currency", groups=STAFF
+    )
+    cost = fields.Monetary(
+        currency_field="company_currency_id",
+        readonly=True,
+        copy=False,
+        groups=STAFF,
+        help="What the remedies that were done cost, in the company's currency.",
+    )
+
+    @property
+    def _care_engine_fields(self):
+        return super()._care_engine_fields | {"cost"}
+
+    @api.depends("remedy_ids.state")
+    def _compute_remedy_count(self):
+        counts = dict(
+            self.env["care.remedy"]._read_group(
+                [("case_id", "in", self.ids), ("state", "!=", "cancelled")],
+                ["case_id"],
+                ["__count"],
+            )
+        )
+        for case in self:
+            case.remedy_count = counts.get(case._origin, 0)
+
+    def write(self, vals):
+        result = super().write(vals)
+        if "order_id" in vals or "partner_id" in vals:
+            # sudo: proposals are about what the case is about; what was decided stays
+            proposals = self.sudo().remedy_ids.filtered(
+                lambda remedy: remedy.state == "draft" and not remedy.line_ids
+            )
+            for proposal in proposals:
+                case = proposal.case_id
+                proposal.write({"order_id": case.order_id.id, "partner_id": case.partner_id.id})
+        return result
+
+    def action_care_remedy(self):
+        """Say in a dialog what we do for the customer."""
+        self.ensure_one()
+        self.check_access("write")
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Offer a Remedy"),
+            "res_model": "care.remedy",
+            "views": [(self.env.ref("customer_care.care_remedy_view_form_quick").id, "form")],
+            "target": "new",
+            "context": {"default_case_id": self.id},
+        }
+
+    def action_open_remedies(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("customer_care.care_remedy_action")
+        action["domain"] = [("case_id", "=", self.id)]
+        action["context"] = {"default_case_id": self.id}
+        return action
+
+    def _care_offers(self):
+        """What is offered to the customer and waits for their answer; for the mail and the page.
+
+        :return: list of dict ``id``, ``name``, ``text``, ``until``, ``products``
+        """
+        self.ensure_one()
+        # sudo: of their own case a customer reads what was offered, and that alone
+        remedies = self.sudo().remedy_ids.filtered(lambda remedy: remedy._is_open_offer())
+        return [remedy._offer_line() for remedy in remedies.sorted("id")]
+
+
+class CareNotice(models.Model):
+    """The mail that offers a remedy."""
+
+    _inherit = "care.notice"  # pylint: disable=consider-merging-classes-inherited
+
+    kind = fields.Selection(
+        selection_add=[("remedy_offered", "We offer you")],
+        ondelete={"remedy_offered": "cascade"},
+    )
+    remedy_id = fields.Many2one(
+        "care.remedy", readonly=True, index="btree_not_null", ondelete="cascade"
+    )
+
+    @property
+    def _notice_templates(self):
+        return {
+            **super()._notice_templates,
+            "remedy_offered": "customer_care.mail_template_remedy_offered",
+        }
+
+    @api.model
+    def _announce_remedies(self, remedies):
+        """Plan the mail for each; the same one is offered again only by a new remedy."""
+        # sudo: planned rows are the engine's, whoever offers
+        return self.sudo()._plan(
+            [
+                {
+                    "state": "planned",
+                    "attempts": 0,
+                    "kind": "remedy_offered",
+                    "case_id": remedy.case_id.id,
+                    "remedy_id": remedy.id,
+                    "company_id": remedy.company_id.id,
+                    "occurrence": remedy.id,
+                    "next_at": self.env.cr.now(),
+                }
+                for remedy in remedies.sudo()
+            ]
+        )
+
+    @api.model
+    def _cancel_remedies(self, remedies):
+        """There is nothing to accept any more."""
+        # sudo: as above
+        self.sudo().search(
+            [("remedy_id", "in", remedies.ids), ("state", "=", "planned")]
+        )._cancel_due()
+
+    def _is_true(self):
+        if self.kind == "remedy_offered":
+            return self.remedy_id._is_open_offer()
+        return super()._is_true()

@@ -1,0 +1,150 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+
+from .care_authority import check_amounts
+from .care_guard import check_targets
+
+
+class CareRemedyLine(models.Model):
+    """A product of the order that a remedy is about."""
+
+    _name = "care.remedy.line"
+    _description = "Product of a remedy"
+    _order = "id"
+
+    remedy_id = fields.Many2one("care.remedy", required=True, index=True, ondelete="cascade")
+    company_id = fields.Many2one(related="remedy_id.company_id")
+    currency_id = fields.Many2one(related="remedy_id.currency_id")
+    order_id = fields.Many2one(related="remedy_id.order_id")
+    sale_line_id = fields.Many2one(
+        "sale.order.line",
+        "Order Line",
+        required=True,
+        ondelete="restrict",
+        index=True,
+        domain="[('order_id', '=', order_id), ('display_type', '=', False),"
+        " ('is_downpayment', '=', False)]",
+    )
+    product_id = fields.Many2one(related="sale_line_id.product_id")
+    quantity = fields.Float(required=True, default=1.0, digits="Product Unit")
+    amount = fields.Monetary(
+        compute="_compute_amount",
+        store=True,
+        readonly=False,
+        help="What of its price is given back, taxes included.",
+    )
+
+    _amounts = models.Constraint(
+        "CHECK (quantity > 0 AND quantity < 1000000000 AND amount >= 0 AND amount < 1000000000000)",
+        "Enter a quantity above 0, and an amount of 0 or more.",
+    )
+
+    @api.depends("sale_line_id", "quantity", "remedy_id.kind")
+    def _compute_amount(self):
+        for line in self:
+            line.amount = 0 if line.remedy_id.kind == "return" else line._price()
+
+    def _price(self):
+        """What the customer paid for this quantity, taxes included."""
+        self.ensure_one()
+        # sudo: an order that the person sees by the case
+        sold = self.sudo().sale_line_id
+        if not sold.product_uom_qty:
+            return 0.0
+        price = sold.price_total / sold.product_uom_qty * self.quantity
+        return (self.currency_id or sold.currency_id).round(max(price, 0.0))
+
+    @api.constrains("sale_line_id", "quantity", "amount", "remedy_id")
+    def _check_line(self):
+        for line in self:
+            # sudo: as in `_price`
+            sold, remedy = line.sudo().sale_line_id, line.sudo().remedy_id
+            if sold.order_id != remedy.order_id or not sold._care_is_product():
+                raise ValidationError(
+                    self.env._("Choose a product of %s.", remedy.order_id.name or "")
+                )
+            same = remedy.line_ids.filtered(lambda other, sold=sold: other.sale_line_id == sold)
+            if (
+                sold.product_uom_id.compare(sum(same.mapped("quantity")), sold.product_uom_qty)
+                > 0
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "%(product)s: %(count)s were sold, not more.",
+                        product=sold.product_id.display_name,
+                        count=f"{sold.product_uom_qty:g}",
+                    )
+                )
+            difference = remedy.currency_id.compare_amounts(line.amount, line._price())
+            if difference > 0:
+                raise ValidationError(
+                    self.env._(
+                        "%s: no more can be given back than was paid. What is beyond that is a "
+                        "compensation.",
+                        sold.product_id.display_name,
+                    )
+                )
+            if difference and remedy.kind == "replacement":
+                raise ValidationError(
+                    self.env._("A replacement counts at the price at which it was sold.")
+                )
+
+    def _refundable(self):
+        """The invoice lines on which this was sold, the newest first, each with the quantity
+        that was not given back yet, in the order line's unit.
+        """
+        self.ensure_one()
+        sold = self.sale_line_id
+        sources = sold.invoice_lines.filtered(
+            lambda line: line.move_id.move_type == "out_invoice" and line.move_id.state == "posted"
+        )
+        back = sold.invoice_lines.filtered(
+            lambda line: line.move_id.move_type == "out_refund" and line.move_id.state != "cancel"
+        )
+
+        def counted(line):
+            return line.product_uom_id._compute_quantity(
+                line.quantity, sold.product_uom_id, round=False
+            )
+
+        result = []
+        for source in sources.sorted("id", reverse=True):
+            given = back.filtered(
+                lambda line, source=source: line.move_id.reversed_entry_id == source.move_id
+            )
+            result.append((source, counted(source) - sum(map(counted, given))))
+        return result
+
+    # ------------------------------------------------------------
+    # Changed only as long as the remedy is a proposal
+    # ------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        if not self.env.su:
+            check_targets(self, vals_list)
+        for vals in vals_list:
+            check_amounts(self, vals)
+        lines = super().create(vals_list)
+        lines._check_proposal()
+        return lines
+
+    def write(self, vals):
+        if not self.env.su:
+            check_targets(self, [vals])
+        check_amounts(self, vals)
+        self._check_proposal()
+        result = super().write(vals)
+        self._check_proposal()
+        return result
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_decided(self):
+        self._check_proposal()
+
+    def _check_proposal(self):
+        if self.env.su:
+            return
+        self.remedy_id.check_access("write")
+        if any(remedy.state != "draft" for remedy in self.remedy_id):
+            raise UserError(self.env._("What was asked for or decided stays as it is."))
