@@ -1,5 +1,8 @@
 from odoo.tools import SQL
 
+#: Models of ours on which activities stand.
+OUR_THREADS = ("care.journey", "care.case", "care.promise", "care.standard", "care.action")
+
 
 def post_init_hook(env):
     """Each company gets its sequence of case numbers; nothing old is touched."""
@@ -16,7 +19,7 @@ def uninstall_hook(env):
     env.invalidate_all(flush=False)
     for model in ("mail.activity", "mail.activity.plan"):
         env[model].with_context(active_test=False).search(
-            [("res_model", "in", ("care.journey", "care.case", "care.promise", "care.standard"))]
+            [("res_model", "in", OUR_THREADS)]
         ).unlink()
     release_inherited(env, "customer_care")
 

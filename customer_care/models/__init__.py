@@ -49,3 +49,14 @@ from . import res_partner
 from . import res_users
 from . import sale_order
 from . import care_checkback
+from . import care_case_cost
+from . import care_action
+from . import care_action_buyers
+from . import care_cause
+from . import care_case_cause
+from . import care_signal
+from . import care_pareto
+from . import care_service_plan
+from . import care_coverage
+from . import care_case_coverage
+from . import care_standard_figures

@@ -19,3 +19,6 @@ from . import test_story
 from . import test_migration
 from . import test_profile_follows
 from . import test_setup
+from . import test_cause
+from . import test_action
+from . import test_alarm
