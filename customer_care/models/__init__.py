@@ -60,3 +60,4 @@ from . import care_service_plan
 from . import care_coverage
 from . import care_case_coverage
 from . import care_standard_figures
+from . import care_cause_story

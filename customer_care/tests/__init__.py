@@ -22,3 +22,5 @@ from . import test_setup
 from . import test_cause
 from . import test_action
 from . import test_alarm
+from . import test_coverage
+from . import test_pareto

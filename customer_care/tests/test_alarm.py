@@ -124,11 +124,30 @@ class TestAlarm(CareCase):
         self.assertFalse(self._alarms())
 
     def test_variants_are_one_product(self):
-        other = self.product.copy()
-        other.product_tmpl_id = self.product.product_tmpl_id
-        self._complaints(2)
-        self._complaints(1, product_id=other.id)
-        self.assertEqual(len(self._alarms()), 1)
+        attribute = self.env["product.attribute"].create(
+            {
+                "name": "Colour",
+                "value_ids": [Command.create({"name": "Black"}), Command.create({"name": "White"})],
+            }
+        )
+        template = self.env["product.template"].create(
+            {
+                "name": "Fridge",
+                "attribute_line_ids": [
+                    Command.create(
+                        {
+                            "attribute_id": attribute.id,
+                            "value_ids": [Command.set(attribute.value_ids.ids)],
+                        }
+                    )
+                ],
+            }
+        )
+        black, white = template.product_variant_ids
+        self._complaints(2, product_id=black.id)
+        self.assertFalse(self._alarms())
+        self._complaints(1, product_id=white.id)
+        self.assertEqual(self._alarms().product_tmpl_id, template)
 
     def test_a_product_and_a_category_are_an_alarm_each(self):
         self._complaints(3, category_id=self.category.id)
