@@ -1,5 +1,8 @@
 from odoo.tools import SQL
 
+#: Models of ours on which activities stand.
+OUR_THREADS = ("care.journey", "care.case", "care.promise", "care.standard", "care.action")
+
 
 def post_init_hook(env):
     """Each company gets its sequence of case numbers; nothing old is touched."""
@@ -29,6 +32,7 @@ def uninstall_hook(env):
                     ),
                 )
             ]
+            [("res_model", "in", OUR_THREADS)]
         ).unlink()
     release_inherited(env, "customer_care")
 

@@ -2,3 +2,4 @@ from . import portal
 from . import guide
 from . import filing
 from . import remedy
+from . import coverage

@@ -64,3 +64,15 @@ from . import care_remedy_documents
 from . import care_case_remedy
 from . import care_authority_gestures
 from . import care_remedy_settings
+from . import care_case_cost
+from . import care_action
+from . import care_action_buyers
+from . import care_cause
+from . import care_case_cause
+from . import care_signal
+from . import care_pareto
+from . import care_service_plan
+from . import care_coverage
+from . import care_case_coverage
+from . import care_standard_figures
+from . import care_cause_story

@@ -25,3 +25,8 @@ from . import test_doors
 from . import test_remedy
 from . import test_authority
 from . import test_remedy_portal
+from . import test_cause
+from . import test_action
+from . import test_alarm
+from . import test_coverage
+from . import test_pareto
