@@ -49,3 +49,9 @@ from . import res_partner
 from . import res_users
 from . import sale_order
 from . import care_checkback
+from . import care_confidential
+from . import care_case_answers
+from . import care_safety
+from . import care_statute
+from . import care_fact
+from . import care_retention

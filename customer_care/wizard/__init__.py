@@ -1,2 +1,3 @@
 from . import care_check_waiver
 from . import care_standard_feedback
+from . import care_period_report
