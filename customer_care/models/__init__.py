@@ -55,3 +55,4 @@ from . import care_safety
 from . import care_statute
 from . import care_fact
 from . import care_retention
+from . import care_portal_out

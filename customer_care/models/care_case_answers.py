@@ -121,11 +121,12 @@ class CareNotice(models.Model):
 
     def _tell(self):
         mine = self.filtered(lambda row: row.kind in TOLD_HERE)
-        super(CareNotice, self - mine)._tell()
+        result = super(CareNotice, self - mine)._tell()
         for (kind, company), rows in mine.grouped(lambda row: (row.kind, row.company_id)).items():
             told = getattr(rows.with_company(company), TOLD_HERE[kind])()
             told.write({"state": "done", "next_at": False, "error": False})
             told._after_told(kind)
+        return result
 
     def _tell_reminder(self):
         """Ask once more; who cannot be reached by mail is called."""
@@ -197,6 +198,7 @@ class CareNotice(models.Model):
 
 class CareCase(models.Model):
     _inherit = "care.case"  # pylint: disable=consider-merging-classes-inherited
+
     @property
     def _care_engine_fields(self):
         ours = {"closed_silently", "callback_phone", "callback_when", "previous_id"}
@@ -226,9 +228,7 @@ class CareCase(models.Model):
         groups="base.group_user",
         help="The closed case that its customer says is not solved.",
     )
-    next_ids = fields.One2many(
-        "care.case", "previous_id", "Followed By", groups="base.group_user"
-    )
+    next_ids = fields.One2many("care.case", "previous_id", "Followed By", groups="base.group_user")
 
     _previous_uniq = models.UniqueIndex(
         "(previous_id) WHERE previous_id IS NOT NULL",
@@ -287,9 +287,9 @@ class CareCase(models.Model):
         closed.write({"closed_silently": True})
         closed._message_log_batch(
             bodies={
-                case.id: case.with_context(
-                    lang=case.owner_id.lang
-                ).env._("Closed: the customer did not answer.")
+                case.id: case.with_context(lang=case.owner_id.lang).env._(
+                    "Closed: the customer did not answer."
+                )
                 for case in closed
             }
         )

@@ -104,7 +104,9 @@ class CareCase(models.Model):
         sealed = any(vals.get("confidential") for vals in vals_list)
         if sealed and not self.env.su and not self.env.user.has_group(GROUP):
             raise UserError(
-                self.env._("Register it first, then press “Confidential”: you will not see it then.")
+                self.env._(
+                    "Register it first, then press “Confidential”: you will not see it then."
+                )
             )
         cases = super().create(vals_list)
         cases.sudo().filtered("confidential")._seal()
@@ -114,9 +116,7 @@ class CareCase(models.Model):
         if "confidential" not in vals:
             return super().write(vals)
         # sudo: whether something changes
-        changed = self.filtered(
-            lambda case: case.sudo().confidential != bool(vals["confidential"])
-        )
+        changed = self.filtered(lambda case: case.sudo().confidential != bool(vals["confidential"]))
         if changed and not vals["confidential"] and not self.env.su:
             self._check_may_unseal()
         result = super().write(vals)
@@ -191,9 +191,7 @@ class CareCase(models.Model):
         group = self.env["ir.model.data"]._xmlid_to_res_id(GROUP)
         members = self.env["res.groups"].sudo().browse(group).all_user_ids
         team = case.team_id.leader_id | case.team_id.member_ids
-        ordered = (
-            (case.owner_id & members) | (team & members).sorted("id") | members.sorted("id")
-        )
+        ordered = (case.owner_id & members) | (team & members).sorted("id") | members.sorted("id")
         fit = ordered.filtered(
             lambda user: user not in leaving and case._may_own(user, case.company_id)
         )
@@ -243,7 +241,7 @@ class CareCase(models.Model):
     # ------------------------------------------------------------
 
     def _check_may_own(self, user):
-        super()._check_may_own(user)
+        result = super()._check_may_own(user)
         for case in self:
             if not case._may_be_told(user):
                 raise UserError(
@@ -253,6 +251,7 @@ class CareCase(models.Model):
                         user=user.sudo().name,
                     )
                 )
+        return result
 
     def _present(self, user, team, leaving=()):
         found = super()._present(user, team, leaving)
@@ -416,7 +415,10 @@ class MailActivity(models.Model):
             name
             for name in self.pool.descendants(["mail.activity.mixin"], "_inherit")
             if name == "care.case"
-            or (name.startswith("care.") and {"case_id", "followup_id"} & set(self.pool[name]._fields))
+            or (
+                name.startswith("care.")
+                and {"case_id", "followup_id"} & set(self.pool[name]._fields)
+            )
         ]
 
     @api.model
@@ -463,9 +465,11 @@ class MailMessage(models.Model):
         rest = self - forbidden
         if rest and (hidden := self.env.user._care_hidden_cases()):
             # sudo: only what they are about
-            forbidden |= rest.sudo().filtered(
-                lambda message: message.model == "care.case" and message.res_id in hidden
-            ).sudo(False)
+            forbidden |= (
+                rest.sudo()
+                .filtered(lambda message: message.model == "care.case" and message.res_id in hidden)
+                .sudo(False)
+            )
         return forbidden
 
     @api.model
@@ -475,6 +479,4 @@ class MailMessage(models.Model):
                 domain = Domain(domain) & ~(
                     Domain("model", "=", "care.case") & Domain("res_id", "in", hidden)
                 )
-        return super()._search(
-            domain, offset, limit, order, bypass_access=bypass_access, **kwargs
-        )
+        return super()._search(domain, offset, limit, order, bypass_access=bypass_access, **kwargs)

@@ -148,9 +148,9 @@ class CareFact(models.Model):
     def _seal(self, cases, sealed):
         """These cases are confidential now, or not any more."""
         # sudo: facts belong to the engine
-        self.sudo().search(
-            [("case_id", "in", cases.ids), ("confidential", "!=", sealed)]
-        ).write({"confidential": sealed})
+        self.sudo().search([("case_id", "in", cases.ids), ("confidential", "!=", sealed)]).write(
+            {"confidential": sealed}
+        )
 
     @api.model
     def _forget_customers(self, cases):
@@ -314,8 +314,10 @@ class CareFact(models.Model):
 
         :param dict begun: case -> dimensions
         """
-        cases = self.env["care.case"].union(*begun).filtered(
-            lambda case: case.kind in ("complaint", "enquiry")
+        cases = (
+            self.env["care.case"]
+            .union(*begun)
+            .filtered(lambda case: case.kind in ("complaint", "enquiry"))
         )
         if not cases:
             return []

@@ -19,7 +19,9 @@ GONE = "[…]"
 WORD = 3
 MAIL = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
 #: Seven digits and more, as phones are written; no dates, no piece of a longer word or number.
-PHONE = re.compile(r"(?<![\w/#=.-])(?!\d{4}-\d\d-\d\d)(?:\+|00)?\(?\d(?:[\s()./-]?\d){6,14}(?![\w-])")
+PHONE = re.compile(
+    r"(?<![\w/#=.-])(?!\d{4}-\d\d-\d\d)(?:\+|00)?\(?\d(?:[\s()./-]?\d){6,14}(?![\w-])"
+)
 
 
 class Scrubber:
@@ -130,9 +132,7 @@ class CareCase(models.Model):
             and not self.env.user.has_group("customer_care.group_leader")
             and any(case.legal_hold != bool(vals["legal_hold"]) for case in self)
         ):
-            raise AccessError(
-                self.env._("Only team leaders and managers set or end a legal hold.")
-            )
+            raise AccessError(self.env._("Only team leaders and managers set or end a legal hold."))
         return super().write(vals)
 
     @api.model
@@ -158,8 +158,7 @@ class CareCase(models.Model):
         cron = self.env["ir.cron"]
         companies = cases.env["res.company"].search([("care_retention_months", ">", 0)])
         due = Domain.OR(
-            cases._retention_domain(company, company.care_retention_months)
-            for company in companies
+            cases._retention_domain(company, company.care_retention_months) for company in companies
         )
         while True:
             batch = cases.search(due, limit=BATCH, order="stage_since, id")

@@ -52,10 +52,11 @@ class CareNotice(models.Model):
 
     def _tell(self):
         mine = self.filtered(lambda row: row.kind in ("case_safety", "case_safety_word"))
-        super(CareNotice, self - mine)._tell()
+        result = super(CareNotice, self - mine)._tell()
         if mine:
             mine._tell_of_danger()
             mine.write({"state": "done", "next_at": False, "error": False})
+        return result
 
     def _tell_of_danger(self):
         """An activity of today for the team leader and the company's safety contact."""
@@ -117,7 +118,7 @@ class CareCase(models.Model):
                 case.severity = CRITICAL
 
     def _complete_vals(self, vals_list):
-        super()._complete_vals(vals_list)
+        result = super()._complete_vals(vals_list)
         # sudo: what the given category says
         categories = self.env["care.category"].sudo()
         for vals in vals_list:
@@ -125,10 +126,12 @@ class CareCase(models.Model):
                 vals["safety"] = True
             if vals.get("safety"):
                 vals["severity"] = CRITICAL
+        return result
 
     def _after_create(self):
-        super()._after_create()
+        result = super()._after_create()
         self.sudo().filtered("safety")._tell_safety()
+        return result
 
     def write(self, vals):
         if not {"safety", "severity", "category_id"} & set(vals):
@@ -190,12 +193,8 @@ class CareCase(models.Model):
             raise UserError(self.env._("Nothing here is marked as a danger to people."))
         for case in cases:
             if not (case.resolution or "").strip():
-                raise UserError(
-                    self.env._("Write what was done for %s first.", case.display_name)
-                )
-        cases.write(
-            {"safety_cleared_by_id": self.env.uid, "safety_cleared_at": self.env.cr.now()}
-        )
+                raise UserError(self.env._("Write what was done for %s first.", case.display_name))
+        cases.write({"safety_cleared_by_id": self.env.uid, "safety_cleared_at": self.env.cr.now()})
         cases.activity_unlink(["customer_care.mail_activity_type_safety"])
         confirmed = cases.filtered(
             lambda case: case.stage_category == "resolved" and case.customer_answer == "yes"
@@ -245,5 +244,4 @@ class CareCase(models.Model):
     def _close_silent(self):
         waiting = self.filtered(lambda case: case._waits_for_word())
         self.env["care.notice"]._announce("case_safety_word", waiting)
-        if rest := self - waiting:
-            super(CareCase, rest)._close_silent()
+        return super(CareCase, self - waiting)._close_silent()

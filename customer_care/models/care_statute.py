@@ -146,10 +146,11 @@ class CareNotice(models.Model):
 
     def _tell(self):
         mine = self.filtered(lambda row: (row.kind or "").startswith("statute_"))
-        super(CareNotice, self - mine)._tell()
+        result = super(CareNotice, self - mine)._tell()
         if mine:
             mine._tell_of_statute()
             mine.write({"state": "done", "next_at": False, "error": False})
+        return result
 
     def _tell_of_statute(self):
         activity_type = self.env.ref("customer_care.mail_activity_type_statute")
@@ -226,9 +227,7 @@ class CareCase(models.Model):
         ours = {"acknowledged_at", "final_answered_at"}.union(*TARGETS.values())
         return super()._care_engine_fields | ours
 
-    @api.depends(
-        "statutory_ack_at", "statutory_final_at", "acknowledged_at", "stage_category"
-    )
+    @api.depends("statutory_ack_at", "statutory_final_at", "acknowledged_at", "stage_category")
     def _compute_statutory_state(self):
         now = self.env.cr.now()
         for case in self:
@@ -272,7 +271,7 @@ class CareCase(models.Model):
 
     def _after_create(self):
         self.sudo()._set_statutory_dates()
-        super()._after_create()
+        return super()._after_create()
 
     def _set_statutory_dates(self):
         """Write what the law says for these new cases, as superuser: the earliest date counts."""
