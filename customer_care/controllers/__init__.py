@@ -3,3 +3,4 @@ from . import guide
 from . import filing
 from . import remedy
 from . import coverage
+from . import out

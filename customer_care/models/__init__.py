@@ -76,3 +76,10 @@ from . import care_coverage
 from . import care_case_coverage
 from . import care_standard_figures
 from . import care_cause_story
+from . import care_confidential
+from . import care_case_answers
+from . import care_safety
+from . import care_statute
+from . import care_fact
+from . import care_retention
+from . import care_portal_out
