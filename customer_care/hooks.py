@@ -1,7 +1,14 @@
 from odoo.tools import SQL
 
 #: Models of ours on which activities stand.
-OUR_THREADS = ("care.journey", "care.case", "care.promise", "care.standard", "care.action")
+OUR_THREADS = (
+    "care.journey",
+    "care.case",
+    "care.promise",
+    "care.standard",
+    "care.action",
+    "care.remedy",
+)
 
 
 def post_init_hook(env):
@@ -19,19 +26,6 @@ def uninstall_hook(env):
     env.invalidate_all(flush=False)
     for model in ("mail.activity", "mail.activity.plan"):
         env[model].with_context(active_test=False).search(
-            [
-                (
-                    "res_model",
-                    "in",
-                    (
-                        "care.journey",
-                        "care.case",
-                        "care.promise",
-                        "care.standard",
-                        "care.remedy",
-                    ),
-                )
-            ]
             [("res_model", "in", OUR_THREADS)]
         ).unlink()
     release_inherited(env, "customer_care")

@@ -64,7 +64,6 @@ from . import care_remedy_documents
 from . import care_case_remedy
 from . import care_authority_gestures
 from . import care_remedy_settings
-from . import care_case_cost
 from . import care_action
 from . import care_action_buyers
 from . import care_cause
