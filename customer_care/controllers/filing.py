@@ -140,9 +140,7 @@ class FilingForm(CustomerPortal):
     # On the portal
     # ------------------------------------------------------------
 
-    @http.route(
-        "/my/cases/new", type="http", auth="user", website=True, methods=["GET", "POST"]
-    )
+    @http.route("/my/cases/new", type="http", auth="user", website=True, methods=["GET", "POST"])
     def portal_new_case(self, **post):
         orders = self._visitors_orders()
         typed, errors = self._typed(post), {}

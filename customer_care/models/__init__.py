@@ -54,3 +54,6 @@ from . import care_case_merge
 from . import care_mailgate
 from . import care_playbook
 from . import care_door
+from . import care_case_kind
+from . import care_case_import
+from . import care_finder

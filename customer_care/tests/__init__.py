@@ -22,3 +22,4 @@ from . import test_setup
 from . import test_case_filing
 from . import test_case_merge
 from . import test_doors
+from . import test_case_kind

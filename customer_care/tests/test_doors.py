@@ -135,9 +135,7 @@ class TestPortalForm(DoorCase):
                 self.assertIn("The door has", page.text)
                 self.assertIn("choose your files again", page.text)
                 self.assertNotIn("<img src=x>", page.text)
-        page = self._send(
-            "/my/cases/new", [(f"{i}.png", PNG) for i in range(11)], **self.WORDS
-        )
+        page = self._send("/my/cases/new", [(f"{i}.png", PNG) for i in range(11)], **self.WORDS)
         self.assertIn("at most 10 files", page.text)
         self.assertEqual(self._cases(), before)
 
@@ -397,9 +395,7 @@ class TestPublicForm(DoorCase):
             raise UserError("You seem to be a robot")
 
         before = self._cases()
-        with patch.object(
-            self.env.registry["ir.http"], "_verify_request_recaptcha_token", verify
-        ):
+        with patch.object(self.env.registry["ir.http"], "_verify_request_recaptcha_token", verify):
             page = self._send(self.url, **self._typed())
         self.assertEqual(asked, ["care_contact"])
         self.assertIn("You seem to be a robot", page.text)
