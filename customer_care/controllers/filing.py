@@ -93,8 +93,8 @@ class FilingForm(CustomerPortal):
                 )
             elif not filing.file_type(name, content):
                 errors["files"] = request.env._(
-                    "“%(name)s” cannot be sent here. Photos (JPG, PNG, HEIC), videos (MP4), PDF and "
-                    "office documents can.",
+                    "“%(name)s” cannot be sent here. Photos (JPG, PNG, HEIC), videos (MP4), PDF "
+                    "and office documents can.",
                     name=name,
                 )
             elif len(kept) >= filing.FILES_MAX:

@@ -68,11 +68,12 @@ class CareCase(models.Model):
         }
 
     def _complete_vals(self, vals_list):
-        super()._complete_vals(vals_list)
+        result = super()._complete_vals(vals_list)
         for vals in vals_list:
             if vals.get("kind") == "mention" and not vals.get("partner_id"):
                 company = self.env["res.company"].browse(vals["company_id"])
                 vals["partner_id"] = company._care_unknown_partner().id
+        return result
 
     def _check_kind(self, kind):
         """Refuse what belongs to another kind, to who may not write, or to what is over."""

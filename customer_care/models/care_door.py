@@ -218,9 +218,3 @@ def _joined(spans):
 def _clock(hours):
     minutes = round(hours * 60)
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
-
-
-class ResConfigSettings(models.TransientModel):
-    _inherit = "res.config.settings"
-
-    care_public_form = fields.Boolean(related="company_id.care_public_form", readonly=False)

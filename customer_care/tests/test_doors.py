@@ -388,17 +388,17 @@ class TestPublicForm(DoorCase):
         self.assertEqual(self._cases(), before)
 
     def test_a_captcha_that_is_set_up_is_asked(self):
-        asked = []
+        asked, robot = [], "You seem to be a robot"
 
         def verify(model, action):
             asked.append(action)
-            raise UserError("You seem to be a robot")
+            raise UserError(robot)
 
         before = self._cases()
         with patch.object(self.env.registry["ir.http"], "_verify_request_recaptcha_token", verify):
             page = self._send(self.url, **self._typed())
         self.assertEqual(asked, ["care_contact"])
-        self.assertIn("You seem to be a robot", page.text)
+        self.assertIn(robot, page.text)
         self.assertIn("They sang.", page.text)
         self.assertEqual(self._cases(), before)
         self.assertIn('data-captcha="care_contact"', self.url_open(self.url).text)

@@ -60,6 +60,10 @@ RIGHTS = {
     "care.need": {"agent": "rwc", "manager": "rwcu"},
     "care.service": {"agent": "r", "manager": "rwcu"},
     "care.guide": {"agent": "rw"},
+    "care.case.merge": {"agent": "rwc"},
+    "care.quick.entry": {"agent": "rwc"},
+    # an administrator's alone
+    "care.door": {},
 }
 OPERATIONS = {"r": "read", "w": "write", "c": "create", "u": "unlink"}
 #: A role has what the role before it has.
@@ -1265,6 +1269,9 @@ class TestSecurity(Attack):
             ],
             "vals": {"name": "Forged"},
             "body": "Forged",
+            # the import's
+            "fields": ["name", "partner_id"],
+            "data": [["Forged", self.customer.name]],
         }
         methods = {}
         for model, *method in self._public_methods():
