@@ -19,6 +19,11 @@ def post_init_hook(env):
 def uninstall_hook(env):
     """Take away what stands in tables of others and has no XML id of its own."""
     env["ir.sequence"].search([("code", "=", "care.case")]).unlink()
+    # the teams' addresses
+    teams = env["care.team"].with_context(active_test=False).search([("alias_id", "!=", False)])
+    aliases = teams.alias_id
+    teams.write({"alias_id": False})
+    aliases.unlink()
     # what keeps plans and activity types from being deleted
     env["care.policy"].with_context(active_test=False).search([]).unlink()
     env.flush_all()

@@ -93,8 +93,8 @@ class FilingForm(CustomerPortal):
                 )
             elif not filing.file_type(name, content):
                 errors["files"] = request.env._(
-                    "“%(name)s” cannot be sent here. Photos (JPG, PNG, HEIC), videos (MP4), PDF and "
-                    "office documents can.",
+                    "“%(name)s” cannot be sent here. Photos (JPG, PNG, HEIC), videos (MP4), PDF "
+                    "and office documents can.",
                     name=name,
                 )
             elif len(kept) >= filing.FILES_MAX:
@@ -140,9 +140,7 @@ class FilingForm(CustomerPortal):
     # On the portal
     # ------------------------------------------------------------
 
-    @http.route(
-        "/my/cases/new", type="http", auth="user", website=True, methods=["GET", "POST"]
-    )
+    @http.route("/my/cases/new", type="http", auth="user", website=True, methods=["GET", "POST"])
     def portal_new_case(self, **post):
         orders = self._visitors_orders()
         typed, errors = self._typed(post), {}

@@ -82,3 +82,6 @@ from . import care_statute
 from . import care_fact
 from . import care_retention
 from . import care_portal_out
+from . import care_case_kind
+from . import care_case_import
+from . import care_finder

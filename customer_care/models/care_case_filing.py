@@ -109,7 +109,7 @@ class CareCase(models.Model):
             {
                 "name": name or email or phone,
                 "email": email,
-                "phone": phone,
+                "phone": phone or False,
                 "company_id": company.id,
                 "lang": self.env.lang or False,
             }
@@ -171,7 +171,9 @@ class ResCompany(models.Model):
         # sudo: kept by the engine, whoever needs it first
         company = self.sudo()
         if not company.care_unknown_partner_id.exists():
-            company.care_unknown_partner_id = self.env["res.partner"].sudo().create(
-                {"name": self.env._("Unknown customer"), "company_id": company.id}
+            company.care_unknown_partner_id = (
+                self.env["res.partner"]
+                .sudo()
+                .create({"name": self.env._("Unknown customer"), "company_id": company.id})
             )
         return company.care_unknown_partner_id

@@ -102,28 +102,38 @@ class CareService(models.Model):
         """
         # sudo: what the visitor may see is decided here
         services = self.sudo()
-        offered = self.env["care.category"].sudo().search(
-            [("is_offered", "=", True), ("service_ids", "in", services.ids)]
+        offered = (
+            self.env["care.category"]
+            .sudo()
+            .search([("is_offered", "=", True), ("service_ids", "in", services.ids)])
         )
         mine = services & offered.service_ids
         user = self.env.user
         if user._is_public() or not services - mine:
             return mine
         partner = user.commercial_partner_id
-        sent = self.env["care.guide"].sudo().search(
-            [
-                ("service_id", "in", services.ids),
-                ("commercial_partner_id", "=", partner.id),
-                ("sent_at", "!=", False),
-            ]
+        sent = (
+            self.env["care.guide"]
+            .sudo()
+            .search(
+                [
+                    ("service_id", "in", services.ids),
+                    ("commercial_partner_id", "=", partner.id),
+                    ("sent_at", "!=", False),
+                ]
+            )
         )
-        lines = self.env["sale.order.line"].sudo().search(
-            [
-                ("order_id.partner_id", "child_of", partner.id),
-                ("state", "=", "sale"),
-                ("product_id", "!=", False),
-            ],
-            limit=500,
+        lines = (
+            self.env["sale.order.line"]
+            .sudo()
+            .search(
+                [
+                    ("order_id.partner_id", "child_of", partner.id),
+                    ("state", "=", "sale"),
+                    ("product_id", "!=", False),
+                ],
+                limit=500,
+            )
         )
         bought = services.browse()
         for company, own in lines.grouped("company_id").items():
@@ -208,9 +218,3 @@ def _joined(spans):
 def _clock(hours):
     minutes = round(hours * 60)
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
-
-
-class ResConfigSettings(models.TransientModel):
-    _inherit = "res.config.settings"
-
-    care_public_form = fields.Boolean(related="company_id.care_public_form", readonly=False)

@@ -227,7 +227,9 @@ class CareCase(models.Model):
     def _mail_too_many_nameless(self):
         since = self.env.cr.now() - timedelta(hours=2)
         # sudo: counts what the gateway opened
-        companies = self.env["res.company"].sudo().search([("care_unknown_partner_id", "!=", False)])
+        companies = (
+            self.env["res.company"].sudo().search([("care_unknown_partner_id", "!=", False)])
+        )
         return (
             self.sudo().search_count(
                 [

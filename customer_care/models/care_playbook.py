@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 
 from .care_case import STAFF
@@ -64,6 +64,22 @@ class CareCategory(models.Model):
         action["domain"] = [("category_id", "=", self.id)]
         action["context"] = {"default_category_id": self.id, "search_default_open": 1}
         return action
+
+    @api.model
+    def _first_pages(self, answers):
+        """For the data that come with the addon: give the situations that are still there their
+        first answers, and let customers choose those.
+
+        :param dict answers: XML id of a category -> those of its templates, without the addon
+        """
+        for name, templates in answers.items():
+            category = self.env.ref(f"customer_care.{name}", raise_if_not_found=False)
+            found = self.env["mail.template"]
+            for template in templates:
+                known = self.env.ref(f"customer_care.{template}", raise_if_not_found=False)
+                found |= known or found
+            if category and not category.template_ids:
+                category.write({"template_ids": [Command.set(found.ids)], "is_offered": True})
 
     def _offered(self, company):
         """What customers of ``company`` may choose from, as superuser."""

@@ -116,14 +116,18 @@ class TestCaseMerge(MailCase):
     def test_work_goes_on_at_the_target_once(self):
         self._policy(event="case_opened")
         target, source = self._case(name="Cold one"), self._case(name="Cold two")
-        own = self.env["care.followup"].with_user(self.agent).create(
-            {
-                "name": "Look at it",
-                "case_id": source.id,
-                "user_id": self.agent.id,
-                "date_due": fields.Date.today(),
-                "activity_type_id": self.env.ref("customer_care.mail_activity_type_visit").id,
-            }
+        own = (
+            self.env["care.followup"]
+            .with_user(self.agent)
+            .create(
+                {
+                    "name": "Look at it",
+                    "case_id": source.id,
+                    "user_id": self.agent.id,
+                    "date_due": fields.Date.today(),
+                    "activity_type_id": self.env.ref("customer_care.mail_activity_type_visit").id,
+                }
+            )
         )
         promise = self.env["care.promise"].create(
             {
@@ -155,13 +159,15 @@ class TestCaseMerge(MailCase):
 
     def test_merging_twice_does_nothing(self):
         self._merge()
-        before = self.target.read(["description", "severity", "email_cc"]), len(
-            self.target.message_ids
+        before = (
+            self.target.read(["description", "severity", "email_cc"]),
+            len(self.target.message_ids),
         )
         self.assertFalse(self.source._merge_into(self.target))
         self.env.invalidate_all()
-        after = self.target.read(["description", "severity", "email_cc"]), len(
-            self.target.message_ids
+        after = (
+            self.target.read(["description", "severity", "email_cc"]),
+            len(self.target.message_ids),
         )
         self.assertEqual(before, after)
 
@@ -206,9 +212,7 @@ class TestCaseMerge(MailCase):
         wizard = (
             self.env["care.case.merge"]
             .with_user(self.agent)
-            .with_context(
-                active_model="care.case", active_ids=(self.source | self.target).ids
-            )
+            .with_context(active_model="care.case", active_ids=(self.source | self.target).ids)
             .new({})
         )
         vals = wizard.default_get(["case_ids", "target_id"])

@@ -135,9 +135,7 @@ class TestPortalForm(DoorCase):
                 self.assertIn("The door has", page.text)
                 self.assertIn("choose your files again", page.text)
                 self.assertNotIn("<img src=x>", page.text)
-        page = self._send(
-            "/my/cases/new", [(f"{i}.png", PNG) for i in range(11)], **self.WORDS
-        )
+        page = self._send("/my/cases/new", [(f"{i}.png", PNG) for i in range(11)], **self.WORDS)
         self.assertIn("at most 10 files", page.text)
         self.assertEqual(self._cases(), before)
 
@@ -390,19 +388,17 @@ class TestPublicForm(DoorCase):
         self.assertEqual(self._cases(), before)
 
     def test_a_captcha_that_is_set_up_is_asked(self):
-        asked = []
+        asked, robot = [], "You seem to be a robot"
 
         def verify(model, action):
             asked.append(action)
-            raise UserError("You seem to be a robot")
+            raise UserError(robot)
 
         before = self._cases()
-        with patch.object(
-            self.env.registry["ir.http"], "_verify_request_recaptcha_token", verify
-        ):
+        with patch.object(self.env.registry["ir.http"], "_verify_request_recaptcha_token", verify):
             page = self._send(self.url, **self._typed())
         self.assertEqual(asked, ["care_contact"])
-        self.assertIn("You seem to be a robot", page.text)
+        self.assertIn(robot, page.text)
         self.assertIn("They sang.", page.text)
         self.assertEqual(self._cases(), before)
         self.assertIn('data-captcha="care_contact"', self.url_open(self.url).text)
