@@ -1,5 +1,5 @@
 from odoo import http
-from odoo.exceptions import AccessError, MissingError
+from odoo.exceptions import AccessError, LockError, MissingError
 from odoo.http import request
 
 from .portal import CarePortal
@@ -34,7 +34,10 @@ class CareRemedyPortal(CarePortal):
         # sudo: the case was checked; of its remedies, the one that the form names
         remedy = request.env["care.remedy"].sudo()
         remedy = remedy.search([("id", "=", remedy_id), ("case_id", "=", case.id)])
-        taken = bool(remedy) and remedy._customer_answers(answer, author)
+        try:
+            taken = bool(remedy) and remedy._customer_answers(answer, author)
+        except LockError:  # pressed twice: the first is being answered
+            taken = False
         return request.redirect(
             case.get_portal_url(query_string=f"&offered={answer if taken else 'late'}")
         )

@@ -536,13 +536,17 @@ class CareDemo(models.AbstractModel):
             (
                 moment,
                 last_message,
-                ("care.case", "care.journey", "care.promise", "sale.order"),
+                ("care.case", "care.journey", "care.promise", "care.remedy", "sale.order"),
             ),
         )
         cr.execute(
             "UPDATE mail_activity SET date_deadline = LEAST(date_deadline, %s)"
             " WHERE id > %s AND res_model IN %s",
-            (day, last_activity, ("care.case", "care.journey", "care.promise")),
+            (
+                day,
+                last_activity,
+                ("care.case", "care.journey", "care.promise", "care.remedy"),
+            ),
         )
         self.env["mail.message"].invalidate_model(["date"])
         self.env["mail.activity"].invalidate_model(["date_deadline"])
@@ -577,7 +581,7 @@ class CareDemo(models.AbstractModel):
                 (
                     "mail_message_id.model",
                     "in",
-                    ("care.case", "care.journey", "care.promise", "sale.order"),
+                    ("care.case", "care.journey", "care.promise", "care.remedy", "sale.order"),
                 ),
                 ("notification_type", "=", "inbox"),
             ]

@@ -177,7 +177,7 @@ class CareAuthority(models.Model):
             "order": self.order_amount or self.amount,
             "day": self.day_amount or self.amount,
         }
-        today = fields.Date.context_today(self.with_context(tz=company._care_tz()))
+        today = self.env["care.outlay"]._today(company)
         return {
             scope: self.currency_id._convert(amount, company.currency_id, company, today)
             for scope, amount in names.items()
@@ -198,18 +198,20 @@ class CareAuthority(models.Model):
         return Purse(self, user, company, **context).verdict(kind, parts)
 
     @api.model
-    def _approvers(self, company, team, kind, parts, **context):
+    def _approvers(self, company, team, kind, parts, among=None, **context):
         """Who may say yes to this: the leader of ``team`` and the company's managers, as far as
         their own authority goes. The leader comes first.
+
+        :param among: look at these users alone
         """
         # sudo: who leads is no secret
         candidates = team.sudo().leader_id | company._care_managers().sorted("name")
+        if among is not None:
+            candidates &= among
         rules = self._rules(company)
         return candidates.filtered(
             lambda user: (
-                Purse(self, user, company, rules=rules, **context)
-                .verdict(kind, parts)
-                .allowed
+                Purse(self, user, company, rules=rules, **context).verdict(kind, parts).allowed
             )
         ).sudo(False)
 
@@ -217,7 +219,11 @@ class CareAuthority(models.Model):
     def _explain(self, verdict, company):
         """A sentence about what is left, in the reader's language."""
         if verdict.left is None:
-            return self.env._("You decide this alone: there is no limit for you.")
+            return (
+                self.env._("There is no limit for you.")
+                if verdict.rule
+                else self.env._("It gives nothing away.")
+            )
         left = format_amount(self.env, max(verdict.left, 0), company.currency_id)
         scopes = {
             "once": self.env._("You may give up to %s at once.", left),

@@ -1,7 +1,13 @@
 """Where money leaves outside of the register: credit notes, payments, providers' refunds."""
 
-from odoo import api, models
+from odoo import SUPERUSER_ID, api, models
 from odoo.tools import groupby
+
+from .care_due_mixin import ENGINE
+
+
+#: States of a payment whose money is gone, or on its way.
+GONE = ("in_process", "paid")
 
 
 class AccountMove(models.Model):
@@ -12,12 +18,23 @@ class AccountMove(models.Model):
         if refunds and not self.env.su:
             # before it is done; what is dated later is posted by the system without asking again
             refunds._care_check_refunds()
-        posted = super()._post(soft)
+        checked = self.with_context(care_posting=ENGINE) if refunds else self
+        posted = super(AccountMove, checked)._post(soft).with_env(self.env)
         if refunds and self.env.su:
             (posted & refunds)._care_check_refunds()
         return posted
 
+    def write(self, vals):
+        if vals.get("state") == "posted" and self.env.context.get("care_posting") is not ENGINE:
+            # not by the button, but posted all the same
+            self.filtered(
+                lambda move: move.move_type == "out_refund" and move.state != "posted"
+            )._care_check_refunds()
+        return super().write(vals)
+
     def _care_check_refunds(self):
+        if not self:
+            return
         # sudo: the limits look at the orders behind, whoever posts
         moves = self.sudo()
         allowed = self.env["care.remedy"]._allowed_on(moves)
@@ -45,11 +62,17 @@ class AccountMove(models.Model):
                         "source": "credit_note",
                         "partner_id": move.partner_id.id,
                         "move_id": move.id,
+                        **self._care_author(move),
                     },
                 }
             )
         # sudo is over: it is the person who gives
         self.env["care.authority"]._gestures(gestures)
+
+    @api.model
+    def _care_author(self, record):
+        """What the system posts by itself is by whoever wrote it."""
+        return {"user_id": record.create_uid.id} if self.env.uid == SUPERUSER_ID else {}
 
     def _care_orders(self):
         """The orders that this gives back something of."""
@@ -72,19 +95,31 @@ class AccountMove(models.Model):
 class AccountPayment(models.Model):
     _inherit = "account.payment"
 
-    def action_post(self):
-        out = self.filtered(
-            lambda payment: (
-                payment.payment_type == "outbound"
-                and payment.partner_type == "customer"
-                and payment.state in ("draft", False)
-            )
-        )
-        if out:
-            out._care_check_payments()
-        return super().action_post()
+    # Odoo posts a payment by its state alone: by the button, or without it.
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        payments = super().create(vals_list)
+        payments.filtered(
+            lambda payment: payment.state in GONE and payment._care_gives()
+        )._care_check_payments()
+        return payments
+
+    def write(self, vals):
+        if vals.get("state") in GONE:
+            self.filtered(
+                lambda payment: payment.state not in GONE and payment._care_gives()
+            )._care_check_payments()
+        return super().write(vals)
+
+    def _care_gives(self):
+        """Whether it pays money to a customer."""
+        self.ensure_one()
+        return self.payment_type == "outbound" and self.partner_type == "customer"
 
     def _care_check_payments(self):
+        if not self:
+            return
         # sudo: the limits look at the customer's account, whoever pays
         payments = self.sudo()
         known = self.env["care.outlay"]._known("payment_id", payments)
@@ -121,6 +156,7 @@ class AccountPayment(models.Model):
                             "source": "payment",
                             "partner_id": customer.id,
                             "payment_id": payment.id,
+                            **self.env["account.move"]._care_author(payment),
                         },
                     }
                 )
@@ -208,7 +244,7 @@ class CareOutlay(models.Model):
                 [
                     ("payment_type", "=", "outbound"),
                     ("partner_type", "=", "customer"),
-                    ("state", "in", ("in_process", "paid")),
+                    ("state", "in", GONE),
                     ("is_reconciled", "=", False),
                     ("company_id", "=", company.id),
                     ("partner_id", "child_of", customer.id),
@@ -232,9 +268,7 @@ class CareOutlay(models.Model):
         )
         today = self._today(company)
         coming = sum(
-            record.currency_id._convert(
-                abs(record.amount), company.currency_id, company, today
-            )
+            record.currency_id._convert(abs(record.amount), company.currency_id, company, today)
             for records in (payments, asked)
             for record in records
         )

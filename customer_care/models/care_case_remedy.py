@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from .care_case import STAFF
 
@@ -12,6 +13,11 @@ class CareCase(models.Model):
     remedy_count = fields.Integer("Number of Remedies", compute="_compute_remedy_count", groups=STAFF)
     currency_id = fields.Many2one(
         related="company_id.currency_id", groups=STAFF
+    remedy_count = fields.Integer(
+        "Number of Remedies", compute="_compute_remedy_count", groups=STAFF
+    )
+    company_currency_id = fields.Many2one(
+        related="company_id.currency_id", string="Company Currency", groups=STAFF
     )
     cost = fields.Monetary(
         readonly=True,
@@ -47,6 +53,17 @@ class CareCase(models.Model):
                 case = proposal.case_id
                 proposal.write({"order_id": case.order_id.id, "partner_id": case.partner_id.id})
         return result
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_given(self):
+        """What was given stays in the register with its case; proposals go with it."""
+        # sudo: what was done on these cases, whoever may delete them
+        remedies = self.sudo().remedy_ids
+        if any(remedy.state not in ("draft", "cancelled") for remedy in remedies):
+            raise UserError(
+                self.env._("Something was decided for this customer. Cancel the case instead.")
+            )
+        remedies.filtered(lambda remedy: remedy.state == "draft").unlink()
 
     def action_care_remedy(self):
         """Say in a dialog what we do for the customer."""

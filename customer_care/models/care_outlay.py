@@ -152,7 +152,9 @@ class CareOutlay(models.Model):
 
     @api.model
     def _today(self, company):
-        return fields.Date.context_today(self.with_context(tz=company._care_tz()))
+        return fields.Date.context_today(
+            self.with_context(tz=company._care_tz()), self.env.cr.now()
+        )
 
     # ------------------------------------------------------------
     # Reckoning

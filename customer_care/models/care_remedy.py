@@ -132,6 +132,8 @@ class CareRemedy(models.Model):
             ("declined", "Declined"),
             ("cancelled", "Cancelled"),
         ],
+        "Status",
+        group_expand=True,
         required=True,
         readonly=True,
         default="draft",
@@ -161,7 +163,9 @@ class CareRemedy(models.Model):
 
     within = fields.Boolean("Within My Authority", compute="_compute_within")
     limit_note = fields.Char("My Authority", compute="_compute_within")
-    approver_ids = fields.Many2many("res.users", string="Who Can Approve", compute="_compute_within")
+    approver_ids = fields.Many2many(
+        "res.users", string="Who Can Approve", compute="_compute_within"
+    )
     may_approve = fields.Boolean(compute="_compute_may_approve")
     may_work = fields.Boolean(compute="_compute_may_work")
 
@@ -238,8 +242,8 @@ class CareRemedy(models.Model):
     @api.depends("state")
     def _compute_may_approve(self):
         for remedy in self:
-            remedy.may_approve = (
-                remedy.state == "asked" and self.env.user in remedy.sudo()._who_approves()
+            remedy.may_approve = remedy.state == "asked" and bool(
+                remedy.sudo()._who_approves(among=self.env.user)
             )
 
     @api.depends_context("uid")
@@ -263,11 +267,14 @@ class CareRemedy(models.Model):
         today = self.env["care.outlay"]._today(company)
         return currency._convert(self.amount or 0, company.currency_id, company, today)
 
-    def _who_approves(self):
-        """Who may say yes to this remedy: not who proposed it."""
+    def _who_approves(self, among=None):
+        """Who may say yes to this remedy: not who proposed it.
+
+        :param among: look at these users alone
+        """
         self.ensure_one()
         approvers = self.env["care.authority"]._approvers(
-            self.company_id, self.case_id.team_id, self.kind, self._parts(), skip=self
+            self.company_id, self.case_id.team_id, self.kind, self._parts(), among, skip=self
         )
         return approvers - self.user_id
 
@@ -282,6 +289,7 @@ class CareRemedy(models.Model):
             remedy.currency_id = case.order_id.currency_id or case.company_id.currency_id
             if not remedy.usual_id:
                 remedy.usual_id = case.category_id.remedy_ids[:1]
+                remedy._onchange_usual_id()
 
     @api.onchange("usual_id")
     def _onchange_usual_id(self):
@@ -635,7 +643,7 @@ class CareRemedy(models.Model):
     def _check_may_approve(self):
         self.check_access("read")
         for remedy in self:
-            if self.env.user not in remedy.sudo()._who_approves():
+            if not remedy.sudo()._who_approves(among=self.env.user):
                 raise AccessError(
                     self.env._(
                         "Not yours to decide: %s can.",
@@ -649,9 +657,7 @@ class CareRemedy(models.Model):
         self.ensure_one()
         remedy, authority = self.sudo(), self.env["care.authority"]
         user, parts = self.env.user, remedy._parts()
-        verdict = authority._verdict(
-            user, remedy.company_id, remedy.kind, parts, skip=remedy
-        )
+        verdict = authority._verdict(user, remedy.company_id, remedy.kind, parts, skip=remedy)
         if not verdict.allowed:
             names = ", ".join(remedy._who_approves().sudo().mapped("name"))
             raise UserError(
@@ -660,8 +666,7 @@ class CareRemedy(models.Model):
                         None,
                         (
                             authority._explain(verdict, remedy.company_id),
-                            names
-                            and self.env._("Press Ask for Approval: %s can approve.", names),
+                            names and self.env._("Press Ask for Approval: %s can approve.", names),
                         ),
                     )
                 )
@@ -718,14 +723,16 @@ class CareRemedy(models.Model):
     def _finish(self):
         """Do it; if it cannot be done, keep the yes and tell whose case it is."""
         self.ensure_one()
-        remedy = self.sudo()
+        remedy, trouble = self.sudo(), None
         try:
             with self.env.cr.savepoint():
                 self._execute()
         except UserError as error:
-            remedy.trouble = str(error)
+            trouble = str(error)
+        if trouble:
+            remedy.trouble = trouble
             self._tell_owner(
-                remedy.case_id.owner_id, lambda env: env._("It could not be done: %s", str(error))
+                remedy.case_id.owner_id, lambda env: env._("It could not be done: %s", trouble)
             )
 
     # ------------------------------------------------------------
@@ -761,9 +768,7 @@ class CareRemedy(models.Model):
         # sudo: an activity for somebody else, written by the engine
         remedy, vals_list = self.sudo(), []
         for user in users.sudo():
-            reader = remedy.with_context(
-                lang=user.lang, tz=user.tz or remedy.company_id._care_tz()
-            )
+            reader = remedy.with_context(lang=user.lang, tz=user.tz or remedy.company_id._care_tz())
             vals_list.append(
                 {
                     "res_model_id": self.env["ir.model"]._get_id(self._name),
@@ -1062,7 +1067,9 @@ class CareRemedy(models.Model):
 
     def _documents_gone(self):
         """What these remedies made was deleted or cancelled: they are still to be done."""
-        gone = self.filtered(lambda remedy: remedy.state == "executed")
+        gone = self.filtered(
+            lambda remedy: remedy.state == "executed" and not remedy._live_documents()
+        )
         if not gone:
             return
         gone.write({"state": "approved", "executed_at": False, "cost": 0})
@@ -1073,6 +1080,15 @@ class CareRemedy(models.Model):
                 remedy.case_id.owner_id,
                 lambda env: env._("Its document was taken away: do it again or cancel it"),
             )
+
+    def _live_documents(self):
+        """The documents that are still there and count."""
+        return self.document_ids.exists().filtered(
+            lambda document: (
+                document.move_id.state not in (False, "cancel")
+                or document.order_id.state not in (False, "cancel")
+            )
+        )
 
     # ------------------------------------------------------------
     # Discounts on the next order
@@ -1102,7 +1118,7 @@ class CareRemedy(models.Model):
 
     def _is_used(self):
         self.ensure_one()
-        return any(document.order_id.state != "cancel" for document in self.document_ids)
+        return bool(self._live_documents())
 
     def _use_discount(self, order):
         """Take it off this quotation, by Odoo's own discount."""

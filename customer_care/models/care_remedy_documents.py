@@ -53,7 +53,9 @@ class SaleOrder(models.Model):
             lambda order: order.state in ("draft", "sent") and order.amount_total > 0
         )
         for company, mine in orders.grouped("company_id").items():
-            waiting = self.env["care.remedy"]._waiting_discounts(mine.partner_id, company)
+            # sudo: whose order it is, whoever writes it
+            customers = mine.sudo().partner_id
+            waiting = self.env["care.remedy"]._waiting_discounts(customers, company)
             for order in mine if waiting else ():
                 # sudo: whoever writes the quotation, the customer's discount is on it
                 customer = order.sudo().partner_id.commercial_partner_id

@@ -20,7 +20,7 @@ class CareRemedyLine(models.Model):
         "sale.order.line",
         "Order Line",
         required=True,
-        ondelete="restrict",
+        ondelete="cascade",
         index=True,
         domain="[('order_id', '=', order_id), ('display_type', '=', False),"
         " ('is_downpayment', '=', False)]",
@@ -64,10 +64,7 @@ class CareRemedyLine(models.Model):
                     self.env._("Choose a product of %s.", remedy.order_id.name or "")
                 )
             same = remedy.line_ids.filtered(lambda other, sold=sold: other.sale_line_id == sold)
-            if (
-                sold.product_uom_id.compare(sum(same.mapped("quantity")), sold.product_uom_qty)
-                > 0
-            ):
+            if sold.product_uom_id.compare(sum(same.mapped("quantity")), sold.product_uom_qty) > 0:
                 raise ValidationError(
                     self.env._(
                         "%(product)s: %(count)s were sold, not more.",

@@ -1,6 +1,7 @@
 """Limits of authority: which one counts, how splitting is seen through, what is not stopped."""
 
 import itertools
+from contextlib import suppress
 from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
@@ -350,6 +351,26 @@ class TestAuthority(AuthorityCase):
         with self.assertRaises(UserError):
             self._note(1).action_post()
 
+    def test_a_state_written_by_hand_is_no_way_round(self):
+        note, payment = self._note(500), self._payment(500)
+        for record, state in ((note, "posted"), (payment, "in_process"), (payment, "paid")):
+            with self.subTest(record=record, state=state):
+                with self.assertRaises(UserError):
+                    record.write({"state": state})
+        with self.assertRaises(UserError):
+            payment.action_validate()
+        with self.assertRaises(UserError):
+            self._payment(500, state="paid")
+        with self.assertRaises(UserError):
+            note.with_context(care_posting=True).write({"state": "posted"})
+
+    def test_what_the_system_posts_later_is_by_whoever_wrote_it(self):
+        note = self._note(500)
+        note.write({"auto_post": "at_date", "date": fields.Date.today()})
+        self.env["account.move"].browse(note.id)._post()
+        self.assertEqual(note.state, "posted")
+        self.assertEqual(self._outside(move_id=note.id).user_id, self.cashier)
+
     def test_a_credit_note_in_another_currency(self):
         foreign = self._currency(0.5)
         with self.assertRaises(UserError):
@@ -547,9 +568,9 @@ class TestAuthority(AuthorityCase):
     def test_managers_get_the_list_once(self):
         for amount in (400, 500):
             self._note(amount, user=self.accountant).action_post()
-        self.env["care.outlay"].search([("company_id", "!=", self.company.id)]).told_at = (
-            fields.Datetime.now()
-        )
+        self.env["care.outlay"].search(
+            [("company_id", "!=", self.company.id)]
+        ).told_at = fields.Datetime.now()
         last = self.env["mail.mail"].search([], order="id desc", limit=1).id or 0
 
         def mails():
@@ -636,30 +657,27 @@ class TestSums(AuthorityCase):
             return records[index % len(records)] if records else records
 
         for what, index, amount in steps:
-            try:
-                with self.env.cr.savepoint():
-                    if what == "propose":
-                        remedies |= self._remedy(
-                            amount=amount, user=self.cashier, case=self.cases[index]
-                        )
-                    elif what == "note":
-                        notes |= self._note(amount, invoice=self.invoice if index else None)
-                    elif what == "pay":
-                        self._payment(amount).action_post()
-                        paid += amount
-                    elif what == "go":
-                        pick(remedies, index).action_go()
-                    elif what == "cancel":
-                        pick(remedies, index).action_cancel()
-                    elif what in ("decline", "accept"):
-                        if remedies:
-                            pick(remedies, index)._customer_answers(what)
-                    elif what == "draft":
-                        pick(notes, index).button_draft()
-                    else:
-                        pick(notes, index).action_post()
-            except UserError:
-                pass
+            with suppress(UserError), self.env.cr.savepoint():
+                if what == "propose":
+                    remedies |= self._remedy(
+                        amount=amount, user=self.cashier, case=self.cases[index]
+                    )
+                elif what == "note":
+                    notes |= self._note(amount, invoice=self.invoice if index else None)
+                elif what == "pay":
+                    self._payment(amount).action_post()
+                    paid += amount
+                elif what == "go":
+                    pick(remedies, index).action_go()
+                elif what == "cancel":
+                    pick(remedies, index).action_cancel()
+                elif what in ("decline", "accept"):
+                    if remedies:
+                        pick(remedies, index)._customer_answers(what)
+                elif what == "draft":
+                    pick(notes, index).button_draft()
+                else:
+                    pick(notes, index).action_post()
             self._within(remedies, notes, paid)
 
     def _within(self, remedies, notes, paid):
@@ -672,12 +690,8 @@ class TestSums(AuthorityCase):
             self.assertLessEqual(sum(mine.mapped("amount")), 100)
         for order in {case.order_id for case in self.cases}:
             mine = given.filtered(lambda remedy, order=order: remedy.order_id == order)
-            back = posted.filtered(
-                lambda note, order=order: order in note.sudo()._care_orders()
-            )
-            self.assertLessEqual(
-                sum(mine.mapped("amount")) + sum(back.mapped("amount_total")), 150
-            )
+            back = posted.filtered(lambda note, order=order: order in note.sudo()._care_orders())
+            self.assertLessEqual(sum(mine.mapped("amount")) + sum(back.mapped("amount_total")), 150)
         for amount in itertools.chain(given.mapped("amount"), posted.mapped("amount_total")):
             self.assertLessEqual(amount, 100)
         # what is paid out is owed by a credit note, or counts by itself

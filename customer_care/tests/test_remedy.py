@@ -521,8 +521,13 @@ class TestRemedy(RemedyCase):
         with self.assertRaises(UserError):
             remedy.action_cancel()
         self.assertEqual(
-            len(self.env["account.move"].search([("move_type", "=", "out_refund")])
-                .filtered(lambda m: m.company_id == self.company)), 1)
+            len(
+                self.env["account.move"]
+                .search([("move_type", "=", "out_refund")])
+                .filtered(lambda m: m.company_id == self.company)
+            ),
+            1,
+        )
 
     def test_costs_add_up_on_the_case(self):
         for amount in (40, 25):
@@ -539,6 +544,30 @@ class TestRemedy(RemedyCase):
         remedy.action_execute()
         self.assertEqual(self.case.cost, 40)
 
+    def test_of_two_documents_one_is_left(self):
+        first = self._invoiced()
+        self.order.order_line[0].product_uom_qty = 4
+        second = self._invoiced()
+        self.assertEqual((first | second).invoice_line_ids.mapped("quantity"), [2, 2])
+        remedy = self._refund(90, quantity=3, proceed="execute")
+        remedy.action_go()
+        moves = remedy.sudo().document_ids.move_id
+        self.assertEqual(moves.reversed_entry_id, first | second)
+        self.assertEqual(sum(moves.mapped("amount_total")), 90)
+        moves[0].unlink()
+        self.assertEqual(remedy.state, "executed")
+        moves[1].button_cancel()
+        self.assertEqual(remedy.state, "approved")
+
+    def test_a_case_with_something_given_is_not_deleted(self):
+        remedy = self._remedy(amount=40)
+        other = self._case()
+        self._remedy(amount=40, case=other, user=self.leader)
+        other.with_user(self.manager).unlink()
+        remedy.action_go()
+        with self.assertRaises(UserError):
+            self.case.with_user(self.manager).unlink()
+
     def test_money_that_is_not_posted_yet_holds_follow_ups_back(self):
         self.case.resolution = "Paid back"
         followups = self.env["care.followup"]
@@ -549,9 +578,7 @@ class TestRemedy(RemedyCase):
         remedy = self._remedy(amount=40, proceed="execute")
         remedy.action_go()
         self.case.sudo().action_resolve()
-        self.assertEqual(
-            set(followups.browse(row.id)._hold_unpaid_refund({})), {row}
-        )
+        self.assertEqual(set(followups.browse(row.id)._hold_unpaid_refund({})), {row})
         move = remedy.sudo().document_ids.move_id
         move.action_post()
         self.env["account.payment.register"].with_context(
@@ -565,14 +592,23 @@ class TestRemedy(RemedyCase):
         self.assertIn("Compensation", story)
 
     def test_the_dialog_proposes_what_is_usual(self):
+        faulty = self.env.ref("customer_care.category_faulty")
+        self.case.category_id = faulty
+        remedies = self.env["care.remedy"].with_user(self.agent)
+        form = Form(
+            remedies.with_context(default_case_id=self.case.id),
+            "customer_care.care_remedy_view_form_quick",
+        )
+        self.assertEqual((form.usual_id, form.kind), (faulty.remedy_ids[0], "repair"))
+        self.assertEqual(form.proceed, "offer")
         category = self.env.ref("customer_care.category_late")
         self.case.category_id = category
         usual = category.remedy_ids[-1]
         usual.currency_id = self.company.currency_id
         with Form(
-            self.env["care.remedy"].with_user(self.agent).with_context(
-                default_case_id=self.case.id
-            ),
+            self.env["care.remedy"]
+            .with_user(self.agent)
+            .with_context(default_case_id=self.case.id),
             "customer_care.care_remedy_view_form_quick",
         ) as form:
             self.assertEqual(form.usual_id, category.remedy_ids[0])

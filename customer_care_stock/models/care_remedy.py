@@ -19,10 +19,11 @@ class CareRemedy(models.Model):
         return self.document_ids.picking_id._get_records_action(name=self.env._("Returns"))
 
     def _check_ready(self):
-        super()._check_ready()
+        result = super()._check_ready()
         if self.kind == "return":
             # sudo: what was delivered, whoever takes it back
             self.sudo()._return_parts()
+        return result
 
     def _return_parts(self):
         """Which delivered moves come back, and how much of each.
@@ -38,11 +39,7 @@ class CareRemedy(models.Model):
             sold = line.sale_line_id
             left = line.quantity
             delivered = sold.move_ids.filtered(
-                lambda move: (
-                    move.state == "done"
-                    and move.location_dest_id.usage == "customer"
-                    and move.product_id == sold.product_id
-                )
+                lambda move: move.state == "done" and move.location_dest_id.usage == "customer"
             )
             for move in delivered.sorted("id", reverse=True):
                 back = move.returned_move_ids.filtered(lambda other: other.state != "cancel")
@@ -71,6 +68,11 @@ class CareRemedy(models.Model):
                     )
                 )
         return result
+
+    def _live_documents(self):
+        return super()._live_documents() | self.document_ids.exists().filtered(
+            lambda document: document.picking_id.state not in (False, "cancel")
+        )
 
     def _execute_return(self):
         result = super()._execute_return()

@@ -78,6 +78,4 @@ class TestRemedyStock(StockCase):
         self.assertEqual(order.picking_ids.move_ids.product_id, self.hood)
         self._deliver(order)
         self.assertFalse(self._journey(order))
-        self.assertFalse(
-            self.env["care.followup"].search([("policy_id", "=", policy.id)])
-        )
+        self.assertFalse(self.env["care.followup"].search([("policy_id", "=", policy.id)]))
