@@ -10,6 +10,7 @@
     "data": [
         "data/care_policy_data.xml",
         "views/care_journey_views.xml",
+        "views/care_coverage_views.xml",
     ],
     "uninstall_hook": "uninstall_hook",
     "application": False,

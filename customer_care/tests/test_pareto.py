@@ -1,7 +1,7 @@
 """Which few things make most of the complaints."""
 
 from odoo import Command, fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from .common import CareCase
@@ -134,6 +134,18 @@ class TestPareto(CareCase):
             set(rows.mapped("case_rank")), {1, 2, 3}, "ranked in each company anew"
         )
         self.assertTrue(foreign)
+
+    def test_another_companys_row_is_not_there_however_it_is_asked_for(self):
+        row = self._rows()[0].sudo(False)
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        foreign = self._user("care_b_manager", "customer_care.group_manager", other)
+        self.env.invalidate_all()
+        self.assertFalse(row.with_user(foreign).read(["subject", "case_count"]))
+        with self.assertRaises(UserError):
+            row.with_user(foreign).action_open_cases()
+        for vals in ({"case_count": 1}, {"subject": "x"}):
+            with self.assertRaises(AccessError):
+                row.with_user(self.manager).write(vals)
 
     def test_the_name_is_in_the_readers_language(self):
         self.env["res.lang"]._activate_lang("fr_FR")
