@@ -24,3 +24,4 @@ from . import test_action
 from . import test_alarm
 from . import test_coverage
 from . import test_pareto
+from . import test_standard_figures

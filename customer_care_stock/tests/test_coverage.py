@@ -114,9 +114,7 @@ class TestCoverage(StockCase):
         back.move_ids.move_line_ids.lot_id = lots[1]
         self._done(back)
         rows = self._rows(order)
-        self.assertEqual(
-            rows.filtered(lambda row: row.end_reason == "returned").lot_id, lots[1]
-        )
+        self.assertEqual(rows.filtered(lambda row: row.end_reason == "returned").lot_id, lots[1])
         self.assertFalse(rows.filtered(lambda row: row.lot_id == lots[0]).end_reason)
 
     def test_many_orders_cost_as_many_queries_as_one(self):
