@@ -288,7 +288,9 @@ class CareAction(models.Model):
             )
         if {"product_tmpl_id", "category_id"} & set(vals) and any(a.is_alarm for a in self):
             raise UserError(
-                self.env._("What an alarm is about stays as it is. Set the cause, once it is known.")
+                self.env._(
+                    "What an alarm is about stays as it is. Set the cause, once it is known."
+                )
             )
 
     @api.ondelete(at_uninstall=False)
@@ -305,8 +307,8 @@ class CareAction(models.Model):
         for action in self.sudo():
             company = action.company_id
             if company not in teams:
-                teams[company] = self.env["care.team"].sudo().search(
-                    [("company_id", "=", company.id)]
+                teams[company] = (
+                    self.env["care.team"].sudo().search([("company_id", "=", company.id)])
                 )
             team = action.case_ids.team_id[:1] or teams[company]._of(action.owner_id)
             action.write(
@@ -370,9 +372,7 @@ class CareAction(models.Model):
         return True
 
     def _check_judgement(self):
-        self._check_gesture(
-            ("done", "checking"), self.env._("Only what is done can be judged.")
-        )
+        self._check_gesture(("done", "checking"), self.env._("Only what is done can be judged."))
         if any(not action.may_check for action in self):
             raise AccessError(
                 self.env._(

@@ -128,11 +128,15 @@ class CareAction(models.Model):
             ["order_partner_id"],
             ["order_id:max"],
         )
-        journeys = self.env["care.journey"].sudo().search(
-            [
-                ("order_id", "in", [order for _partner, order in orders]),
-                ("stage_category", "!=", "cancelled"),
-            ]
+        journeys = (
+            self.env["care.journey"]
+            .sudo()
+            .search(
+                [
+                    ("order_id", "in", [order for _partner, order in orders]),
+                    ("stage_category", "!=", "cancelled"),
+                ]
+            )
         )
         memo, vals_list = {}, []
         followups = self.env["care.followup"].sudo()
@@ -156,8 +160,7 @@ class CareAction(models.Model):
                     "occurrence": journey.cycle,
                     "occurrence_try": 1,
                     "repetition": 1,
-                    "name": action.buyer_question
-                    or words._("Is all well with it? %s", product),
+                    "name": action.buyer_question or words._("Is all well with it? %s", product),
                     "activity_type_id": self.env.ref(
                         "customer_care.mail_activity_type_followup"
                     ).id,

@@ -235,9 +235,7 @@ class CareCoverage(models.Model):
         :return: dict line -> dict key -> quantity; a key is a tuple of (column, value) by which
             parts are told apart, such as lots
         """
-        return {
-            line: {(): line.qty_delivered} if line.qty_delivered > 0 else {} for line in lines
-        }
+        return {line: {(): line.qty_delivered} if line.qty_delivered > 0 else {} for line in lines}
 
     @api.model
     def _returned_quantities(self, lines):
@@ -332,9 +330,7 @@ class CareCoverage(models.Model):
             waiting.write({name: first[name] for name in first if name not in base})
         elif waiting:
             waiting.unlink()
-        return [
-            {**vals, "part": number + place} for place, vals in enumerate(new + started, 1)
-        ]
+        return [{**vals, "part": number + place} for place, vals in enumerate(new + started, 1)]
 
     @api.model
     def _local(self, moment, company):
@@ -384,9 +380,7 @@ class CareCoverage(models.Model):
     def _cancel_of(self, journeys):
         """The orders were cancelled."""
         # sudo: as in `_follow`
-        rows = self.sudo().search(
-            [("journey_id", "in", journeys.ids), ("end_reason", "=", False)]
-        )
+        rows = self.sudo().search([("journey_id", "in", journeys.ids), ("end_reason", "=", False)])
         for company, mine in rows.grouped("company_id").items():
             mine.write(
                 {"end_reason": "cancelled", "ended_on": self._local(self.env.cr.now(), company)}
@@ -477,9 +471,7 @@ class CareServicePlan(models.Model):
         ]
         before = self.sudo().coverage_ids
         last = 0
-        while mine := journeys.search(
-            [*domain, ("id", ">", last)], order="id", limit=APPLY_CHUNK
-        ):
+        while mine := journeys.search([*domain, ("id", ">", last)], order="id", limit=APPLY_CHUNK):
             self.env["care.coverage"]._follow(mine, past=True)
             last = mine[-1].id
         self.invalidate_recordset()

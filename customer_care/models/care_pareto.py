@@ -103,7 +103,8 @@ class CarePareto(models.Model):
                         else SQL(),
                         readable=readable.subselect(),
                         since=SQL(
-                            "c.received_at >= %s", fields.Datetime.subtract(self.env.cr.now(), days=days)
+                            "c.received_at >= %s",
+                            fields.Datetime.subtract(self.env.cr.now(), days=days),
                         )
                         if days
                         else SQL("TRUE"),

@@ -130,7 +130,8 @@ class CareServicePlan(models.Model):
         for plan in self:
             plan.coverage_count = counts.get(plan, 0)
 
-    @api.constrains("product_tmpl_ids", "categ_ids")
+    # the name too: what is not given at all is not checked
+    @api.constrains("name", "product_tmpl_ids", "categ_ids")
     def _check_products(self):
         for plan in self:
             if not plan.product_tmpl_ids and not plan.categ_ids:

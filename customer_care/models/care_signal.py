@@ -97,7 +97,9 @@ class CareSignal(models.Model):
     def _run_due(self):
         self.action_id.filtered(
             lambda action: (
-                action.state == "done" and action.date_check and action.date_check <= action._today()
+                action.state == "done"
+                and action.date_check
+                and action.date_check <= action._today()
             )
         )._begin_check()
         # it may have been cancelled, or be another kind of case, since
@@ -345,7 +347,9 @@ class CareAction(models.Model):
                     subject=alarm.name,
                     body=Markup("<p>%s</p><ul>%s</ul>")
                     % (
-                        theirs.env._("%s sees to it. These customers complained:", alarm.owner_id.name),
+                        theirs.env._(
+                            "%s sees to it. These customers complained:", alarm.owner_id.name
+                        ),
                         Markup("").join(
                             Markup("<li>%s</li>") % case.display_name for case in alarm.case_ids
                         ),

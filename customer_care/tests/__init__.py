@@ -31,3 +31,4 @@ from . import test_alarm
 from . import test_coverage
 from . import test_pareto
 from . import test_case_kind
+from . import test_standard_figures

@@ -290,9 +290,12 @@ class TestAction(CareCase):
                     action.with_user(user).write(vals)
             with self.assertRaises(AccessError):
                 self._action(**vals)
-        forged = self.env["care.action"].with_user(self.agent).with_context(
-            default_state="effective", default_is_alarm=True, default_reopen_count=9
-        ).create({"name": "x", "company_id": self.company.id})
+        forged = (
+            self.env["care.action"]
+            .with_user(self.agent)
+            .with_context(default_state="effective", default_is_alarm=True, default_reopen_count=9)
+            .create({"name": "x", "company_id": self.company.id})
+        )
         self.assertEqual((forged.state, forged.is_alarm, forged.reopen_count), ("open", False, 0))
 
     def test_whose_actions_each_role_reads_and_writes(self):

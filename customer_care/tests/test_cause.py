@@ -144,11 +144,12 @@ class TestCause(CareCase):
         self.company.care_default_owner_id = self.manager
         self.agent.action_archive()
         self.assertEqual(self.transport.left_names, self.agent.name)
-        self.assertIn(
-            self.transport, self.env["care.cause"].search([("left_names", "!=", False)])
-        )
+        self.assertIn(self.transport, self.env["care.cause"].search([("left_names", "!=", False)]))
         told = self.env["mail.message"].search(
-            [("partner_ids", "in", self.manager.partner_id.ids), ("subject", "ilike", "still named")]
+            [
+                ("partner_ids", "in", self.manager.partner_id.ids),
+                ("subject", "ilike", "still named"),
+            ]
         )
         self.assertTrue(told)
 

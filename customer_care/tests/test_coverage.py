@@ -3,9 +3,14 @@
 import re
 from datetime import date
 
+from psycopg2.errors import CheckViolation
+
 from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import HttpCase, tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.customer_care.models.care_due_mixin import insert_new
 
 from .common import CareCase
 
@@ -54,9 +59,7 @@ class CoverageCase(CareCase):
         with self._at(moment):
             order = self._confirmed(
                 order_line=[
-                    Command.create(
-                        {"product_id": self.product.id, "product_uom_qty": quantity}
-                    )
+                    Command.create({"product_id": self.product.id, "product_uom_qty": quantity})
                 ],
                 **vals,
             )
@@ -115,9 +118,12 @@ class TestCoverage(CoverageCase):
             {"provider": "dealer"},
             {"partner_id": self.customer.id},
         ):
-            with self.subTest(wrong), self.assertRaises(Exception):  # noqa: B017
-                with self.env.cr.savepoint():
-                    self._plan("Wrong", **products, **wrong)
+            with (
+                self.subTest(wrong),
+                mute_logger("odoo.sql_db"),
+                self.assertRaises(CheckViolation),
+            ):
+                self._plan("Wrong", **products, **wrong)
 
     def test_a_plan_that_was_sold_is_archived_and_not_deleted(self):
         self._sold()
@@ -186,12 +192,8 @@ class TestCoverage(CoverageCase):
         order = self._sold()
         row = self._rows(order)
         again = row.copy_data()[0]
-        found = self.env["care.due.mixin"]
-        from odoo.addons.customer_care.models.care_due_mixin import insert_new
-
         again["part"] = row.part
         self.assertFalse(insert_new(row.browse(), [again]))
-        self.assertFalse(found)
         self.assertEqual(self._rows(order), row)
 
     def test_what_comes_back_ends_its_part(self):
@@ -226,9 +228,7 @@ class TestCoverage(CoverageCase):
         self.assertEqual(row.state, "cancelled")
         order.action_draft()
         order.action_confirm()
-        self.assertEqual(
-            sorted(self._rows(order).mapped("state")), ["cancelled", "planned"]
-        )
+        self.assertEqual(sorted(self._rows(order).mapped("state")), ["cancelled", "planned"])
         self._deliver(order, 1)
         self.assertEqual(len(self._rows(order).filtered("date_start")), 1)
 
@@ -241,8 +241,8 @@ class TestCoverage(CoverageCase):
         self.assertEqual(self._rows(order), row)
         self.env["care.followup"]._order_lines_returned({order.order_line: 1})
         self.assertEqual(
-            sorted((row.quantity, row.end_reason) for row in self._rows(order)),
-            [(1, False), (1, "returned")],
+            sorted((row.quantity, row.end_reason or "") for row in self._rows(order)),
+            [(1, ""), (1, "returned")],
         )
 
     def test_what_is_never_delivered_starts_with_the_order(self):
@@ -498,9 +498,7 @@ class TestCoverage(CoverageCase):
         self.assertEqual(quotation.order_line.product_id, paid.product_id)
         self.assertEqual(quotation.amount_total, 89.0)
         self.assertEqual(quotation.user_id, self.rep)
-        self.assertEqual(
-            case.with_user(self.agent).action_quote_service()["res_id"], quotation.id
-        )
+        self.assertEqual(case.with_user(self.agent).action_quote_service()["res_id"], quotation.id)
         quotation._action_cancel()
         case.with_user(self.agent).action_quote_service()
         self.assertNotEqual(case.quotation_id, quotation)
@@ -674,7 +672,9 @@ class TestCoveragePortal(CoverageCase, HttpCase):
         self.assertEqual(len(re.findall("o_care_coverage", page)), 1)
         self.assertIn("Two years", page)
         self.authenticate(None, None)
-        self.assertIn("Two years", self.url_open(f"/my/orders/{order.id}?access_token={token}").text)
+        self.assertIn(
+            "Two years", self.url_open(f"/my/orders/{order.id}?access_token={token}").text
+        )
         self.authenticate("care_nina", "care_nina")
         for query in ("", "?access_token=x"):
             self.assertNotIn("Two years", self.url_open(f"/my/orders/{order.id}{query}").text)
@@ -685,3 +685,27 @@ class TestCoveragePortal(CoverageCase, HttpCase):
         for record in (row, self.plan):
             with self.assertRaises(AccessError):
                 record.with_user(client).read(["display_name"])
+
+
+@tagged("post_install", "-at_install")
+class TestCoverageStory(CoverageCase):
+    def test_the_story_tells_of_coverages_and_of_what_was_changed(self):
+        order = self._delivered()
+        case = self._case(order_id=order.id, product_id=self.product.id, owner_id=self.agent.id)
+        action = self.env["care.action"].create(
+            {
+                "name": "Two people carry it",
+                "company_id": self.company.id,
+                "owner_id": self.agent.id,
+                "case_ids": [Command.set(case.ids)],
+            }
+        )
+        self.assertNotIn("Two people carry it", case.with_user(self.agent).care_story)
+        action.action_done()
+        self.env.invalidate_all()
+        told = case.with_user(self.agent).care_story
+        self.assertIn("Two people carry it", told)
+        self.assertIn("Two years", told)
+        stranger = self._user("care_outside", "customer_care.group_agent")
+        told = self.customer.with_user(stranger).with_company(self.company).care_story
+        self.assertNotIn("Two people carry it", told or "")

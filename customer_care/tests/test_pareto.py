@@ -1,7 +1,7 @@
 """Which few things make most of the complaints."""
 
 from odoo import Command, fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from .common import CareCase
@@ -63,7 +63,8 @@ class TestPareto(CareCase):
         self._case(category_id=category.id)
         by_category = self._rows(dimension="category")
         self.assertEqual(
-            [(row.subject, row.case_count) for row in by_category], [("Not known", 10), ("Noise", 1)]
+            [(row.subject, row.case_count) for row in by_category],
+            [("Not known", 10), ("Noise", 1)],
         )
         by_product = self._rows(dimension="product")
         self.assertEqual(
@@ -130,10 +131,21 @@ class TestPareto(CareCase):
         self.assertEqual(
             rows.filtered(lambda row: row.company_id == other).mapped("case_count"), [1]
         )
-        self.assertEqual(
-            set(rows.mapped("case_rank")), {1, 2, 3}, "ranked in each company anew"
-        )
+        self.assertEqual(set(rows.mapped("case_rank")), {1, 2, 3}, "ranked in each company anew")
         self.assertTrue(foreign)
+
+    def test_another_companys_row_is_not_there_however_it_is_asked_for(self):
+        row = self._rows()[0].sudo(False)
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        foreign = self._user("care_b_manager", "customer_care.group_manager", other)
+        self.env.invalidate_all()
+        theirs = row.with_user(foreign).with_context(allowed_company_ids=other.ids)
+        self.assertFalse(theirs.read(["subject", "case_count"]))
+        with self.assertRaises(UserError):
+            theirs.action_open_cases()
+        for vals in ({"case_count": 1}, {"subject": "x"}):
+            with self.assertRaises(AccessError):
+                row.with_user(self.manager).write(vals)
 
     def test_the_name_is_in_the_readers_language(self):
         self.env["res.lang"]._activate_lang("fr_FR")
