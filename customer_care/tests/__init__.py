@@ -19,3 +19,5 @@ from . import test_story
 from . import test_migration
 from . import test_profile_follows
 from . import test_setup
+from . import test_case_answers
+from . import test_confidential
