@@ -264,9 +264,7 @@ class CareCase(models.Model):
                 ("state", "in", ALIVE),
             ]
         )
-        call_at = {
-            call.case_id: datetime.combine(call.date_due, now.time()) for call in calls
-        }
+        call_at = {call.case_id: datetime.combine(call.date_due, now.time()) for call in calls}
         remind, close = {}, {}
         for case in self:
             company = case.company_id

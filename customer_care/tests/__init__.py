@@ -21,3 +21,7 @@ from . import test_profile_follows
 from . import test_setup
 from . import test_case_answers
 from . import test_confidential
+from . import test_safety
+from . import test_statute
+from . import test_retention
+from . import test_fact

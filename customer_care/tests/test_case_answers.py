@@ -556,9 +556,11 @@ class TestAnswersOnThePortal(CareCase, HttpCase):
                 self.case._customer_answers("yes")
                 self.env.flush_all()
             text = self._page(access_token=self.case.access_token).text
-            body = text[text.index("o_care_case") : text.index('id="discussion"')] if (
-                'id="discussion"' in text
-            ) else text[text.index("o_care_case") :]
+            body = (
+                text[text.index("o_care_case") : text.index('id="discussion"')]
+                if ('id="discussion"' in text)
+                else text[text.index("o_care_case") :]
+            )
             ids = re.findall(r'\sid="(care_\w+)"', body)
             self.assertEqual(len(ids), len(set(ids)))
             labels = set(re.findall(r'<label for="(\w+)"', body))
