@@ -262,10 +262,9 @@ class CareCase(models.Model):
                 ("case_id", "in", self.ids),
                 ("check_back", "!=", False),
                 ("state", "in", ALIVE),
-                ("next_at", "!=", False),
             ]
         )
-        call_at = {call.case_id: call.next_at for call in calls}
+        call_at = {call.case_id: datetime.combine(call.date_due, now.time()) for call in calls}
         remind, close = {}, {}
         for case in self:
             company = case.company_id

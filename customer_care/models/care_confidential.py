@@ -163,7 +163,8 @@ class CareCase(models.Model):
     def _seal(self):
         """Take these cases, as superuser, out of the hands of those who may not see them."""
         for case in self:
-            if case._may_be_told(case.owner_id):
+            # who has it stays only if it is their business
+            if case.owner_id._care_sees_confidential():
                 continue
             owner = case._confidential_owner()
             if not owner:

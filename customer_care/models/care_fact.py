@@ -17,11 +17,11 @@ AT_ONCE = timedelta(minutes=1)
 WORKING = ("open", "waiting")
 #: Aggregates of fields that no column has.
 AGGREGATES = {
-    "hours:avg": "AVG({seconds}) FILTER (WHERE {denominator} = 0) / 3600.0",
+    "hours:avg": "AVG({seconds}) FILTER (WHERE COALESCE({denominator}, 0) = 0) / 3600.0",
     "median_hours:avg": "percentile_cont(0.5) WITHIN GROUP (ORDER BY {seconds})"
-    " FILTER (WHERE {denominator} = 0) / 3600.0",
+    " FILTER (WHERE COALESCE({denominator}, 0) = 0) / 3600.0",
     "p90_hours:avg": "percentile_cont(0.9) WITHIN GROUP (ORDER BY {seconds})"
-    " FILTER (WHERE {denominator} = 0) / 3600.0",
+    " FILTER (WHERE COALESCE({denominator}, 0) = 0) / 3600.0",
     "rate:avg": "SUM({numerator}) / NULLIF(SUM({denominator}), 0)",
 }
 MEASURES = [

@@ -275,6 +275,8 @@ class CareCase(models.Model):
             vals = {
                 "body": scrub(message.body),
                 "subject": scrub(message.subject),
+                # without a mail server of ours it is the customer's own address
+                "reply_to": case.company_id.email_formatted or False,
             }
             for name in ("incoming_email_to", "incoming_email_cc", "outgoing_email_to"):
                 if message[name]:
