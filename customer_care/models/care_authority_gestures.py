@@ -5,7 +5,6 @@ from odoo.tools import groupby
 
 from .care_due_mixin import ENGINE
 
-
 #: States of a payment whose money is gone, or on its way.
 GONE = ("in_process", "paid")
 

@@ -10,15 +10,10 @@ class CareCase(models.Model):
     _inherit = "care.case"  # pylint: disable=consider-merging-classes-inherited
 
     remedy_ids = fields.One2many("care.remedy", "case_id", "Remedies", groups=STAFF)
-    remedy_count = fields.Integer("Number of Remedies", compute="_compute_remedy_count", groups=STAFF)
-    currency_id = fields.Many2one(
-        related="company_id.currency_id", groups=STAFF
     remedy_count = fields.Integer(
         "Number of Remedies", compute="_compute_remedy_count", groups=STAFF
     )
-    company_currency_id = fields.Many2one(
-        related="company_id.currency_id", string="Company Currency", groups=STAFF
-    )
+    currency_id = fields.Many2one(related="company_id.currency_id", groups=STAFF)
     cost = fields.Monetary(
         readonly=True,
         copy=False,
