@@ -1,5 +1,15 @@
 from odoo.tools import SQL
 
+#: Models of ours on which activities stand.
+OUR_THREADS = (
+    "care.journey",
+    "care.case",
+    "care.promise",
+    "care.standard",
+    "care.action",
+    "care.remedy",
+)
+
 
 def post_init_hook(env):
     """Each company gets its sequence of case numbers; nothing old is touched."""
@@ -9,6 +19,11 @@ def post_init_hook(env):
 def uninstall_hook(env):
     """Take away what stands in tables of others and has no XML id of its own."""
     env["ir.sequence"].search([("code", "=", "care.case")]).unlink()
+    # the teams' addresses
+    teams = env["care.team"].with_context(active_test=False).search([("alias_id", "!=", False)])
+    aliases = teams.alias_id
+    teams.write({"alias_id": False})
+    aliases.unlink()
     # what keeps plans and activity types from being deleted
     env["care.policy"].with_context(active_test=False).search([]).unlink()
     env.flush_all()
@@ -16,19 +31,7 @@ def uninstall_hook(env):
     env.invalidate_all(flush=False)
     for model in ("mail.activity", "mail.activity.plan"):
         env[model].with_context(active_test=False).search(
-            [
-                (
-                    "res_model",
-                    "in",
-                    (
-                        "care.journey",
-                        "care.case",
-                        "care.promise",
-                        "care.standard",
-                        "care.remedy",
-                    ),
-                )
-            ]
+            [("res_model", "in", OUR_THREADS)]
         ).unlink()
     release_inherited(env, "customer_care")
 

@@ -11,6 +11,7 @@
         "data/care_policy_data.xml",
         "views/care_journey_views.xml",
         "views/care_remedy_views.xml",
+        "views/care_coverage_views.xml",
     ],
     "uninstall_hook": "uninstall_hook",
     "application": False,

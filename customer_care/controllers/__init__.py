@@ -1,3 +1,6 @@
 from . import portal
 from . import guide
+from . import filing
 from . import remedy
+from . import coverage
+from . import out

@@ -1,5 +1,6 @@
 from odoo import http
 from odoo.exceptions import AccessError, MissingError
+from odoo.fields import Domain
 from odoo.http import request
 
 from odoo.addons.portal.controllers.portal import CustomerPortal, pager
@@ -28,11 +29,18 @@ class CarePortal(CustomerPortal):
         website=True,
         readonly=True,
     )
-    def portal_my_cases(self, page=1, sortby=None, filterby=None, **kw):
+    def portal_my_cases(
+        self, page=1, sortby=None, filterby=None, search=None, search_in=None, **kw
+    ):
         sortings = {
             "date": {"label": request.env._("Newest"), "order": "received_at desc, id desc"},
             "number": {"label": request.env._("Number"), "order": "number desc, id desc"},
+            "stage": {
+                "label": request.env._("Status"),
+                "order": "stage_category, received_at desc, id desc",
+            },
         }
+        inputs = self._case_search_inputs()
         filters = {
             "all": {"label": request.env._("All"), "domain": []},
             "open": {
@@ -48,10 +56,20 @@ class CarePortal(CustomerPortal):
         filterby = filterby if filterby in filters else "all"
         # the record rules show a customer their own cases only
         cases = request.env["care.case"]
-        domain = filters[filterby]["domain"]
+        domain = Domain(filters[filterby]["domain"])
+        search_in = search_in if search_in in inputs else "all"
+        if search := (search or "").strip()[:100]:
+            domain &= Domain.OR(
+                Domain(name, "ilike", search) for name in inputs[search_in]["fields"]
+            )
         pages = pager(
             url="/my/cases",
-            url_args={"sortby": sortby, "filterby": filterby},
+            url_args={
+                "sortby": sortby,
+                "filterby": filterby,
+                "search": search or "",
+                "search_in": search_in,
+            },
             total=cases.search_count(domain),
             page=page,
             step=self._cases_per_page,
@@ -73,11 +91,34 @@ class CarePortal(CustomerPortal):
                 "default_url": "/my/cases",
                 "searchbar_sortings": sortings,
                 "searchbar_filters": filters,
+                "searchbar_inputs": inputs,
+                "search": search,
+                "search_in": search_in,
                 "sortby": sortby,
                 "filterby": filterby,
             }
         )
         return request.render("customer_care.portal_my_cases", values)
+
+    def _case_search_inputs(self):
+        """Where a customer may search: fields of a case that they may read."""
+        return {
+            "all": {
+                "input": "all",
+                "label": request.env._("Search in all"),
+                "fields": ["number", "name", "description"],
+            },
+            "number": {
+                "input": "number",
+                "label": request.env._("Search in numbers"),
+                "fields": ["number"],
+            },
+            "name": {
+                "input": "name",
+                "label": request.env._("Search in subjects"),
+                "fields": ["name"],
+            },
+        }
 
     @http.route("/my/cases/<int:case_id>", type="http", auth="public", website=True)
     def portal_my_case(self, case_id, access_token=None, answered=None, **kw):
@@ -85,6 +126,10 @@ class CarePortal(CustomerPortal):
             case = self._document_check_access("care.case", case_id, access_token)
         except (AccessError, MissingError):
             return request.redirect("/my")
+        goes_on = case._merged_end()
+        if goes_on != case:
+            # it was made one with another case of the same customer
+            return request.redirect(goes_on.get_portal_url())
         values = {"case": case, "page_name": "care_case", "answered": answered}
         values = self._get_page_view_values(
             case, access_token, values, "my_cases_history", False, **kw

@@ -7,3 +7,4 @@ UPDATE care_handoff SET state = 'cancelled', answer = 'withdrawn', next_at = NUL
 UPDATE care_promise SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;
 UPDATE care_backfill SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;
 UPDATE care_digest SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;
+UPDATE care_signal SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;

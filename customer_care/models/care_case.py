@@ -59,6 +59,7 @@ class CareCase(models.Model):
             ("followup", "Follow-up"),
             ("survey", "Survey"),
             ("promise", "Broken promise"),
+            ("callback", "“Call me”"),
             ("import", "Import"),
         ],
         "Reported By",
@@ -166,6 +167,9 @@ class CareCase(models.Model):
     _open_idx = models.Index(
         "(company_id, stage_id, severity DESC, received_at DESC, id DESC)"
         " WHERE stage_category IN ('open', 'waiting')"
+    )
+    _open_list_idx = models.Index(
+        "(severity DESC, received_at DESC, id DESC) WHERE stage_category IN ('open', 'waiting')"
     )
 
     # ------------------------------------------------------------

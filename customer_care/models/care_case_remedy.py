@@ -13,11 +13,8 @@ class CareCase(models.Model):
     remedy_count = fields.Integer(
         "Number of Remedies", compute="_compute_remedy_count", groups=STAFF
     )
-    company_currency_id = fields.Many2one(
-        related="company_id.currency_id", string="Company Currency", groups=STAFF
-    )
+    currency_id = fields.Many2one(related="company_id.currency_id", groups=STAFF)
     cost = fields.Monetary(
-        currency_field="company_currency_id",
         readonly=True,
         copy=False,
         groups=STAFF,

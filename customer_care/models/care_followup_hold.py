@@ -193,7 +193,7 @@ class CareFollowup(models.Model):
                 ("company_id", "in", rows.company_id.ids),
                 ("commercial_partner_id", "in", rows.partner_id.commercial_partner_id.ids),
             ],
-            ["number", "company_id", "commercial_partner_id"],
+            ["number", "confidential", "company_id", "commercial_partner_id"],
             order="received_at",
         )
         open_cases = {(case.company_id, case.commercial_partner_id): case for case in cases}
@@ -201,7 +201,12 @@ class CareFollowup(models.Model):
         for row in rows:
             if case := open_cases.get(row._customer_key()):
                 env = row._words()
-                held[row] = (env._("Case %s is solved first.", case.number), False)
+                note = (
+                    env._("Another matter of this customer is solved first.")
+                    if case.confidential
+                    else env._("Case %s is solved first.", case.number)
+                )
+                held[row] = (note, False)
         return held
 
     def _hold_unpaid_refund(self, memo):

@@ -239,7 +239,7 @@ class CareNotice(models.Model):
             message_type="auto_comment",
             # a note: it goes to the customer alone, not to whoever follows the journey
             subtype_xmlid="mail.mt_note",
-            email_layout_xmlid="mail.mail_notification_light",
+            email_layout_xmlid="customer_care.mail_layout",
         )
         sent.write({"sent_at": self.env.cr.now()})
         told._wake_mail_queue()

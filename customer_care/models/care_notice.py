@@ -15,6 +15,8 @@ class CareNotice(models.Model):
             ("case_received", "Acknowledgement"),
             ("case_resolved", "Is it solved?"),
             ("case_reopened", "Reopened: tell the owner"),
+            ("suggestion_decided", "Suggestion: what we decided"),
+            ("compliment_passed", "Compliment: passed on"),
             ("service_guide", "Service guide"),
         ],
         required=True,
@@ -32,6 +34,8 @@ class CareNotice(models.Model):
     _notice_templates = {
         "case_received": "customer_care.mail_template_case_received",
         "case_resolved": "customer_care.mail_template_case_resolved",
+        "suggestion_decided": "customer_care.mail_template_suggestion_decided",
+        "compliment_passed": "customer_care.mail_template_compliment_passed",
         "service_guide": "customer_care.mail_template_service_guide",
     }
 
@@ -115,7 +119,7 @@ class CareNotice(models.Model):
             template,
             message_type="auto_comment",
             subtype_xmlid="mail.mt_comment",
-            email_layout_xmlid="mail.mail_notification_light",
+            email_layout_xmlid="customer_care.mail_layout",
         )
         rows._wake_mail_queue()
         return rows

@@ -73,7 +73,7 @@ class CareStoryMixin(models.AbstractModel):
             date = source["date"]
             found = model.search_fetch(
                 [
-                    ("partner_id.commercial_partner_id", "=", customer.id),
+                    (source.get("partner", "partner_id.commercial_partner_id"), "=", customer.id),
                     (date, "!=", False),
                     *source.get("domain", ()),
                 ],
@@ -106,7 +106,8 @@ class CareStoryMixin(models.AbstractModel):
 
         :return: dict model -> ``date`` (a datetime field), ``fields`` to read, ``domain``, ``icon``
             and ``kind`` for its entries, and ``tell``: record -> dict ``title``, ``text``, ``tag``
-            and ``tone`` (a colour of Bootstrap) of one entry
+            and ``tone`` (a colour of Bootstrap) of one entry; ``partner`` is the path to the
+            customer where it is not the partner's company
         """
         return {
             "sale.order": {

@@ -15,3 +15,4 @@ class ResConfigSettings(models.TransientModel):
     care_weekly_limit = fields.Integer(related="company_id.care_weekly_limit", readonly=False)
     care_merge_days = fields.Integer(related="company_id.care_merge_days", readonly=False)
     care_checkback_days = fields.Integer(related="company_id.care_checkback_days", readonly=False)
+    care_public_form = fields.Boolean(related="company_id.care_public_form", readonly=False)

@@ -1,1 +1,2 @@
 from . import report_standards_book
+from . import report_case_file

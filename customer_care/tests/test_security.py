@@ -66,6 +66,16 @@ RIGHTS = {
     "care.category.remedy": {"agent": "r", "manager": "rwcu"},
     "care.authority": {"agent": "r", "manager": "rwcu"},
     "care.outlay": {"leader": "r"},
+    "care.case.merge": {"agent": "rwc"},
+    "care.quick.entry": {"agent": "rwc"},
+    # an administrator's alone
+    "care.door": {},
+    "care.cause": {"agent": "r", "leader": "rwc", "manager": "rwcu"},
+    "care.action": {"agent": "rwc", "manager": "rwcu"},
+    "care.signal": {"leader": "rw"},
+    "care.pareto": {"leader": "r"},
+    "care.service.plan": {"agent": "r", "manager": "rwcu"},
+    "care.coverage": {"agent": "r"},
 }
 OPERATIONS = {"r": "read", "w": "write", "c": "create", "u": "unlink"}
 #: A role has what the role before it has.
@@ -324,6 +334,7 @@ class Attack(CareCase, HttpCase):
                 {"who": "role", "role": "agent", "company_id": self.company.id}
             ),
             "care.outlay": ledger,
+            **self._learnt(),
         }
 
     def _promised(self):
@@ -352,6 +363,42 @@ class Attack(CareCase, HttpCase):
                     "access_token": "Secret token",
                 }
             ),
+        }
+
+    def _learnt(self):
+        """A cause with its action, and what runs on the product that was sold.
+
+        The Pareto is made of what its reader may read: see test_pareto.
+        """
+        cause = self.env["care.cause"].create(
+            {"name": "Secret cause", "company_id": self.company.id}
+        )
+        self.secret.write({"cause_id": cause.id, "product_id": self.product.id})
+        action = self.env["care.action"].create(
+            {
+                "name": "Secret action",
+                "cause_id": cause.id,
+                "case_ids": [Command.set(self.secret.ids)],
+                "product_tmpl_id": self.product.product_tmpl_id.id,
+                "owner_id": self.agent.id,
+                "company_id": self.company.id,
+            }
+        )
+        plan = self.env["care.service.plan"].create(
+            {
+                "name": "Secret plan",
+                "company_id": self.company.id,
+                "product_tmpl_ids": [Command.set(self.product.product_tmpl_id.ids)],
+            }
+        )
+        self.env["care.coverage"]._follow(self.journey)
+        self.env.flush_all()
+        return {
+            "care.cause": cause,
+            "care.action": action,
+            "care.signal": self.env["care.signal"].search([("case_id", "=", self.secret.id)]),
+            "care.service.plan": plan,
+            "care.coverage": self.env["care.coverage"].search([("plan_id", "=", plan.id)]),
         }
 
     # by the network
@@ -1313,6 +1360,9 @@ class TestSecurity(Attack):
             ],
             "vals": {"name": "Forged"},
             "body": "Forged",
+            # the import's
+            "fields": ["name", "partner_id"],
+            "data": [["Forged", self.customer.name]],
         }
         methods = {}
         for model, *method in self._public_methods():
@@ -1331,7 +1381,8 @@ class TestSecurity(Attack):
                 ids = None if hasattr(function, "_api_model") else record and record.ids
                 if record is None and ids is None and method != "create":
                     continue
-                if user in self.company_b.values() and (method == "create" or model in SHARED):
+                mine = method in ("create", "load") or model in SHARED
+                if user in self.company_b.values() and mine:
                     continue  # they may create for their own company, and share these
                 with self.subTest(user=user.login, model=model, method=method):
                     status, answer = self._call(user, model, method, ids, **kwargs)

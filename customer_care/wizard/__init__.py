@@ -1,2 +1,5 @@
 from . import care_check_waiver
 from . import care_standard_feedback
+from . import care_case_merge
+from . import care_period_report
+from . import care_quick_entry

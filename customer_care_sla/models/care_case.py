@@ -166,3 +166,13 @@ class CareCase(models.Model):
         lang = partner.lang or self.env.lang
         tz = partner.tz or self.company_id._care_tz()
         return lines + [clock._promise_line(lang, tz) for clock in clocks.sorted("due_at")]
+
+    # ------------------------------------------------------------
+    # Merging
+    # ------------------------------------------------------------
+
+    def _merge_rows(self, target):
+        result = super()._merge_rows(target)
+        # sudo: promises follow the case, whoever merges it
+        self.env["care.sla.clock"].sudo()._merge(self, target)
+        return result

@@ -743,6 +743,61 @@ class CareSlaClock(models.Model):
         self._start(records - known, now, PAUSING)
 
     # ------------------------------------------------------------
+    # Merging
+    # ------------------------------------------------------------
+
+    @api.model
+    def _merge(self, sources, target):
+        """Cases become one with ``target``: of two promises of a kind the earlier one counts,
+        with what it has gone through; the other ends with the case that is merged. Nobody
+        gains time by merging, and a promise that was broken stays broken.
+
+        An answer that the customer has had to one of the cases answers both.
+        """
+        clocks = self.search([("case_id", "in", (sources | target).ids)], order="id")
+        for measure, mine in clocks.grouped("measure").items():
+            kept = mine.filtered(lambda clock: clock.case_id == target).sorted("cycle")[-1:]
+            theirs = mine.filtered(lambda clock: clock.case_id in sources)
+            if measure in RESPONSES and kept.state in self._live_states:
+                met = theirs.filtered(lambda clock: clock.state == "met").sorted("stopped_at")[:1]
+                if met:
+                    kept._stop("met", max(met.stopped_at, kept.started_at), met.met_by_id)
+            live = theirs.filtered(lambda clock: clock.state in ("running", "paused"))
+            first = live.sorted(lambda clock: (clock._promised_until(), clock.id))[:1]
+            if first and not kept:
+                first.write({"case_id": target.id, "cycle": target.cycle})
+                first._fit(target)
+            elif first and kept.state in self._live_states:
+                until = kept._promised_until()
+                if not until or first._promised_until() < until:
+                    self._swap(kept, first)
+                    first._fit(target)
+
+    def _promised_until(self):
+        """When it is due, or was before the pause; False while it is not planned."""
+        self.ensure_one()
+        return self.due_at or self.held_due_at
+
+    @api.model
+    def _swap(self, one, other):
+        """Let two clocks of one measure change places."""
+        places = (one.case_id.id, one.cycle), (other.case_id.id, other.cycle)
+        # out of the way of the unique index
+        one.write({"cycle": -one.id})
+        one.flush_recordset()
+        other.write({"case_id": places[0][0], "cycle": places[0][1]})
+        other.flush_recordset()
+        one.write({"case_id": places[1][0], "cycle": places[1][1]})
+        one.flush_recordset()
+
+    def _fit(self, target):
+        """Stand still or go on, as the case does that these clocks are of now."""
+        still = self.filtered(lambda clock: clock._stands_still(target, clock.measure))
+        still.filtered(lambda clock: clock.state == "running")._pause()
+        (self - still).filtered(lambda clock: clock.state == "paused")._resume()
+        self._trigger_due()
+
+    # ------------------------------------------------------------
     # Planned rows
     # ------------------------------------------------------------
 

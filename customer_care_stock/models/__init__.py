@@ -1,3 +1,4 @@
+from . import care_coverage
 from . import care_journey
 from . import care_policy
 from . import care_retry

@@ -27,3 +27,19 @@ class CareCase(models.Model):
     def action_open_survey_answer(self):
         self.ensure_one()
         return self.survey_invitation_id._get_records_action()
+
+    def _merge_rows(self, target):
+        # what was asked and answered is part of the one case; what was only planned ends
+        result = super()._merge_rows(target)
+        self._merge_table(
+            "care.survey.invitation",
+            target,
+            ("trigger_id", "occurrence"),
+            ("sent", "answered", "done"),
+        )
+        # sudo: scores belong to the engine
+        scores = self.env["care.survey.score"].sudo()
+        scores.search([("case_id", "in", self.ids)]).filtered(
+            lambda score: score.invitation_id.case_id == target
+        ).write({"case_id": target.id})
+        return result

@@ -1,0 +1,343 @@
+import re
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from .care_case import STAFF
+
+#: Days back in which a case that is over may still be the same one.
+RECENT_DAYS = 30
+#: Share of the words of the shorter subject that two cases have in common when they are alike.
+ALIKE = 0.5
+#: Cases of one customer that are looked through for likely duplicates.
+LOOK_AT = 50
+
+
+class CareCase(models.Model):
+    """Cases that are the same one: shown, and made one."""
+
+    _inherit = "care.case"  # pylint: disable=consider-merging-classes-inherited
+
+    merged_into_id = fields.Many2one(
+        "care.case",
+        "Merged Into",
+        readonly=True,
+        copy=False,
+        ondelete="restrict",
+        index="btree_not_null",
+        groups=STAFF,
+    )
+    merged_ids = fields.One2many("care.case", "merged_into_id", "Merged Cases", groups=STAFF)
+    duplicate_ids = fields.Many2many(
+        "care.case",
+        "Likely the Same",
+        compute="_compute_duplicate_ids",
+        groups=STAFF,
+        help="Open or recent cases of the same customer about the same order, product or words.",
+    )
+
+    @property
+    def _care_engine_fields(self):
+        return super()._care_engine_fields | {"merged_into_id"}
+
+    # ------------------------------------------------------------
+    # Likely duplicates
+    # ------------------------------------------------------------
+
+    @api.depends("partner_id", "company_id", "order_id", "product_id", "name", "stage_category")
+    @api.depends_context("uid", "allowed_company_ids")
+    def _compute_duplicate_ids(self):
+        since = self.env.cr.now() - timedelta(days=RECENT_DAYS)
+        open_cases = self.filtered(lambda case: case.stage_category != "cancelled")
+        (self - open_cases).duplicate_ids = False
+        for case in open_cases:
+            family = case.commercial_partner_id
+            company = case.company_id or self.env.company
+            if not family or family == company.sudo().care_unknown_partner_id:
+                case.duplicate_ids = False
+                continue
+            # with the reader's own rights: they are shown
+            others = self.search_fetch(
+                [
+                    ("commercial_partner_id", "=", family.id),
+                    ("company_id", "=", company.id),
+                    ("id", "!=", case._origin.id),
+                    ("stage_category", "!=", "cancelled"),
+                    "|",
+                    ("stage_category", "in", ("open", "waiting", "resolved")),
+                    ("received_at", ">=", since),
+                ],
+                ["name", "order_id", "product_id"],
+                order="received_at desc, id desc",
+                limit=LOOK_AT,
+            )
+            case.duplicate_ids = others.filtered(case._is_like)
+
+    def _is_like(self, other):
+        """Whether two cases of a customer are likely about the same."""
+        self.ensure_one()
+        if self.product_id and other.product_id:
+            if self.product_id != other.product_id:
+                return False
+            return not (self.order_id and other.order_id) or self.order_id == other.order_id
+        if self.order_id and self.order_id == other.order_id:
+            return True
+        mine, theirs = _words(self.name), _words(other.name)
+        least = min(len(mine), len(theirs))
+        return bool(least) and len(mine & theirs) >= max(1, least * ALIKE)
+
+    # ------------------------------------------------------------
+    # Merging
+    # ------------------------------------------------------------
+
+    def action_merge(self):
+        """Ask which case stays, in a dialog."""
+        self.check_access("write")
+        cases = self | (self.duplicate_ids if len(self) == 1 else self.browse())
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Merge Cases"),
+            "res_model": "care.case.merge",
+            "views": [(False, "form")],
+            "target": "new",
+            "context": {"default_case_ids": cases.ids, "default_target_id": cases._oldest().id},
+        }
+
+    def _oldest(self):
+        """The one that the customer told us first: what was promised for it counts."""
+        return self.sorted(lambda case: (case.received_at or self.env.cr.now(), case.id))[:1]
+
+    def _check_merge(self, target):
+        """Refuse to make these cases one with ``target``.
+
+        :raise UserError: said why
+        """
+        target.ensure_one()
+        if target in self:
+            raise UserError(self.env._("A case is not merged into itself."))
+        if target.stage_category == "cancelled":
+            raise UserError(
+                self.env._("%s is cancelled: choose the case that goes on.", target.display_name)
+            )
+        for case in self:
+            if case.company_id != target.company_id:
+                raise UserError(
+                    self.env._(
+                        "%(case)s is a case of another company than %(target)s.",
+                        case=case.display_name,
+                        target=target.display_name,
+                    )
+                )
+            if case.commercial_partner_id != target.commercial_partner_id:
+                raise UserError(
+                    self.env._(
+                        "%(case)s is a case of %(customer)s, %(target)s of %(other)s. Only cases "
+                        "of one customer are merged: each would read what the other wrote.",
+                        case=case.display_name,
+                        customer=case.commercial_partner_id.display_name,
+                        target=target.display_name,
+                        other=target.commercial_partner_id.display_name,
+                    )
+                )
+            if case.merged_into_id:
+                raise UserError(
+                    self.env._(
+                        "%(case)s was merged into %(target)s before.",
+                        case=case.display_name,
+                        target=case.merged_into_id.display_name,
+                    )
+                )
+
+    def _merge_into(self, target):
+        """Make these cases one with ``target``; what hangs on them goes there.
+
+        They stay in the register, cancelled, and lead to ``target``. Done again it does
+        nothing. Add-ons move their own rows in :meth:`_merge_rows`, before these cases are
+        cancelled.
+
+        :return: the cases that were merged now, as superuser
+        :raise UserError: see :meth:`_check_merge`
+        """
+        # sudo: what hangs on a case is of many owners; the caller has checked that both may
+        # be written
+        target = target.sudo()
+        target.ensure_one()
+        everything = (self.sudo() | target).sorted("id")
+        everything.lock_for_update()
+        everything.invalidate_recordset()
+        sources = self.sudo().filtered(lambda case: case.merged_into_id != target)
+        if not sources:
+            return sources
+        sources._check_merge(target)
+        target._merge_fields(sources)
+        sources._merge_rows(target)
+        for case in sources:
+            target.message_post(
+                body=self.env._(
+                    "%(case)s was merged into this case. It said: %(text)s",
+                    case=case.display_name,
+                    text=case.description or case.name,
+                ),
+                author_id=self.env.user.partner_id.id,
+                subtype_xmlid="mail.mt_note",
+            )
+        sources.write(
+            {
+                "merged_into_id": target.id,
+                "cancel_reason": self.env._("Merged into %s", target.number),
+            }
+        )
+        sources._enter_category("cancelled")
+        return sources
+
+    def _merge_fields(self, sources):
+        """What this case does not know yet is taken from ``sources``."""
+        self.ensure_one()
+        vals = {}
+        for name in ("order_id", "journey_id", "product_id", "category_id"):
+            value = sources.filtered(name)[:1][name]
+            if value and not self[name]:
+                vals[name] = value.id
+        if vals.get("journey_id") and (vals.get("order_id") or self.order_id.id) != (
+            self.env["care.journey"].browse(vals["journey_id"]).order_id.id
+        ):
+            del vals["journey_id"]
+        told = [
+            f"{case.number}, {fields.Date.to_string(case.received_at)}:\n{case.description}"
+            for case in sources
+            if case.description and case.description not in (self.description or "")
+        ]
+        if told:
+            vals["description"] = "\n\n".join(filter(None, [self.description, *told]))
+        severity = max((self | sources).mapped("severity"))
+        if severity != self.severity:
+            vals["severity"] = severity
+        copied = {}
+        for case in self | sources:
+            copied.update(self._mail_cc_sanitized_raw_dict(case.email_cc))
+        copied = ", ".join(copied.values())
+        if copied and copied != self.email_cc:
+            vals["email_cc"] = copied
+        if vals:
+            self.write(vals)
+
+    def _merge_rows(self, target):
+        """Move what hangs on these cases to ``target``: conversation, files, people, work."""
+        self.env.flush_all()
+        about = [("model", "=", self._name), ("res_id", "in", self.ids)]
+        self.env["mail.message"].search(about).write({"res_id": target.id})
+        files = [("res_model", "=", self._name), ("res_id", "in", self.ids)]
+        # files in fields of a case stay with it
+        self.env["ir.attachment"].search([*files, ("res_field", "=", False)]).write(
+            {"res_id": target.id}
+        )
+        target.message_subscribe(partner_ids=self.message_partner_ids.ids)
+        self._merge_followups(target)
+        mine = [("case_id", "in", self.ids)]
+        activities = self.env["mail.activity"].search(files)
+        activities.write({"res_id": target.id})
+        self.env["care.promise"].with_context(active_test=False).search(mine).write(
+            {"case_id": target.id}
+        )
+        self.env["care.notice"]._cancel_of(self)
+        self._merge_table("care.notice", target, ("kind", "occurrence"))
+        self.env.invalidate_all()
+
+    def _merge_followups(self, target):
+        """A person's own follow-ups and what was done move; of what the rules planned, the
+        target has its own.
+        """
+        followups = self.env["care.followup"].search([("case_id", "in", self.ids)])
+        open_rows = followups.filtered(lambda row: row.state not in ("done", "cancelled"))
+        (open_rows.filtered("policy_id") | open_rows.filtered("check_back"))._cancel("ended")
+        own = self.env["care.followup"].search([("case_id", "=", target.id)])
+        planned = {row._merge_key() for row in own if row.policy_id}
+        tried = set(own.filtered("check_back").mapped("occurrence_try"))
+        moving = followups.browse()
+        for row in followups.sorted("id"):
+            if row.policy_id and row._merge_key() in planned:
+                continue
+            if row.check_back and row.occurrence_try in tried:
+                continue
+            planned.add(row._merge_key())
+            if row.check_back:
+                tried.add(row.occurrence_try)
+            moving |= row
+        moving._merge_to(target)
+
+    def _merge_table(self, model, target, key, states=None):
+        """Point rows of ``model`` to ``target``, except those whose like it has already.
+
+        :param key: columns that make two rows of a case alike
+        :param states: only rows in one of these
+        """
+        rows = self.env[model].search([("case_id", "in", (self | target).ids)], order="id")
+        mine = rows.filtered(lambda row: row.case_id == target)
+        known = {tuple(row[name] for name in key) for row in mine}
+        moving = rows.browse()
+        for row in (rows - mine).filtered(lambda row: not states or row.state in states):
+            values = tuple(row[name] for name in key)
+            if values not in known:
+                known.add(values)
+                moving |= row
+        moving._merge_to(target)
+
+    def _merged_end(self):
+        """The case that this one was merged into in the end; itself if it was not, or if that
+        one is of another customer by now.
+        """
+        self.ensure_one()
+        # sudo: where a case leads is not for its reader to change
+        case, seen = self.sudo(), set()
+        while case.merged_into_id and case.id not in seen:
+            seen.add(case.id)
+            case = case.merged_into_id
+        same = (
+            case.commercial_partner_id == self.sudo().commercial_partner_id
+            and case.company_id == self.sudo().company_id
+        )
+        return case if same else self.sudo()
+
+    def _check_stage(self, stage):
+        if stage.category != "cancelled":
+            for case in self.filtered(lambda case: case.sudo().merged_into_id):
+                raise UserError(
+                    self.env._(
+                        "%(case)s was merged into %(target)s: go on there.",
+                        case=case.display_name,
+                        target=case.sudo().merged_into_id.display_name,
+                    )
+                )
+        return super()._check_stage(stage)
+
+    def action_open_merged(self):
+        """The case that this one was merged into."""
+        self.ensure_one()
+        return self.merged_into_id._get_records_action()
+
+
+class CareLinkedMixin(models.AbstractModel):
+    _inherit = "care.linked.mixin"
+
+    def _merge_to(self, target):
+        """Let these rows be about ``target`` from now on."""
+        if self:
+            self.write({"case_id": target.id})
+
+
+class CareFollowup(models.Model):
+    _inherit = "care.followup"  # pylint: disable=consider-merging-classes-inherited
+
+    def _merge_key(self):
+        """What makes two planned rows of one case the same one."""
+        self.ensure_one()
+        return (
+            *(self.policy_id.id, self.step_id.id, self.occurrence, self.occurrence_try),
+            *(self.repetition, self.sale_line_id.id),
+        )
+
+
+def _words(text):
+    """The words of a subject that say something."""
+    return {word for word in re.findall(r"\w+", (text or "").lower()) if len(word) > 3}

@@ -1,0 +1,332 @@
+"""Dates that the law sets: data, written once when a case is opened, and never paused."""
+
+from datetime import time, timedelta
+
+import pytz
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.fields import Domain
+
+from ..tools.workdays import Workdays
+from .care_category import KINDS
+
+#: Days before a date of the law in which it is near.
+NEAR_DAYS = 3
+#: target -> the case's field with the date, and with the statute that sets it
+TARGETS = {
+    "acknowledgement": ("statutory_ack_at", "statutory_ack_id"),
+    "final": ("statutory_final_at", "statutory_final_id"),
+}
+
+
+class CareStatute(models.Model):
+    """What the law asks for: an answer within so many days."""
+
+    _name = "care.statute"
+    _description = "Statutory date"
+    _order = "sequence, name, id"
+
+    name = fields.Char(required=True, translate=True)
+    sequence = fields.Integer(default=10)
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one("res.company", index=True, help="Leave empty for all companies.")
+    country_id = fields.Many2one(
+        "res.country",
+        "Country",
+        help="Holds for customers in this country; one without a country counts as in the "
+        "company's. Empty: everywhere.",
+    )
+    kind = fields.Selection(KINDS, help="Empty: all kinds of cases.")
+    category_ids = fields.Many2many(
+        "care.category", string="Categories", help="Empty: all categories."
+    )
+    target = fields.Selection(
+        [("acknowledgement", "Acknowledgement"), ("final", "Final response")],
+        "What Is Due",
+        required=True,
+        default="final",
+    )
+    days = fields.Integer(required=True, default=30)
+    days_type = fields.Selection(
+        [("calendar", "Calendar days"), ("working", "Working days")],
+        "Counted In",
+        required=True,
+        default="calendar",
+    )
+    warn_days = fields.Integer(
+        "Warn Before", default=3, help="Days before the date on which the owner is reminded."
+    )
+    reference = fields.Char(
+        "Legal Reference", help="Where it says so: law, article, the supervisor's rule."
+    )
+    note = fields.Text(translate=True)
+
+    _days_check = models.Constraint(
+        "CHECK (days > 0 AND warn_days >= 0)",
+        "A statutory date is at least one day away, and the warning is not after it.",
+    )
+
+    @api.constrains("company_id", "category_ids")
+    def _check_categories(self):
+        for statute in self.filtered("company_id"):
+            wrong = statute.category_ids.company_id - statute.company_id
+            if wrong:
+                raise ValidationError(
+                    self.env._("“%s” names categories of another company.", statute.name)
+                )
+
+    def _holds_for(self, case):
+        self.ensure_one()
+        country = case.partner_id.country_id or case.commercial_partner_id.country_id
+        country = country or case.company_id.country_id
+        return (
+            (not self.company_id or self.company_id == case.company_id)
+            and (not self.country_id or self.country_id == country)
+            and (not self.kind or self.kind == case.kind)
+            and (not self.category_ids or case.category_id in self.category_ids)
+        )
+
+    def _date_of(self, case, memo):
+        """The end of the day by which it is due (naive UTC).
+
+        :param dict memo: company -> its working days, what a batch shares, filled here
+        """
+        self.ensure_one()
+        company = case.company_id
+        if company not in memo:
+            # sudo: the company's opening hours, whoever registers the case
+            worktime = company._care_worktime_of(company.sudo().resource_calendar_id)
+            memo[company] = company._care_company_days(worktime)
+        days = memo[company]
+        start = days.today(case.received_at)
+        if self.days_type == "working":
+            day = days.add(start, self.days)
+        else:
+            day = start + timedelta(days=self.days)
+        return days.at(day, time(23, 59, 59))
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"  # pylint: disable=consider-merging-classes-inherited
+
+    def _care_company_days(self, worktime):
+        """The days on which this company works.
+
+        :param worktime: its working time, None where the hours are unusable
+        :rtype: Workdays
+        """
+        self.ensure_one()
+        known = [worktime]
+
+        def segments(start, end):
+            known[0], pieces = known[0]._apply("segments", start, end)
+            return pieces
+
+        # sudo: a snapshot of opening hours, read by the engine
+        zone = worktime.sudo().tz if worktime else self._care_tz()
+        return Workdays(pytz.timezone(zone), segments if worktime else None)
+
+
+class CareNotice(models.Model):
+    _inherit = "care.notice"  # pylint: disable=consider-merging-classes-inherited
+
+    kind = fields.Selection(
+        selection_add=[
+            ("statute_acknowledgement", "Statutory date near: acknowledgement"),
+            ("statute_final", "Statutory date near: final response"),
+        ],
+        ondelete={"statute_acknowledgement": "cascade", "statute_final": "cascade"},
+    )
+
+    def _is_true(self):
+        if self.kind in ("statute_acknowledgement", "statute_final"):
+            return self.case_id._statute_outstanding(self.kind.removeprefix("statute_"))
+        return super()._is_true()
+
+    def _tell(self):
+        mine = self.filtered(lambda row: (row.kind or "").startswith("statute_"))
+        result = super(CareNotice, self - mine)._tell()
+        if mine:
+            mine._tell_of_statute()
+            mine.write({"state": "done", "next_at": False, "error": False})
+        return result
+
+    def _tell_of_statute(self):
+        activity_type = self.env.ref("customer_care.mail_activity_type_statute")
+        vals_list = []
+        for row in self:
+            case = row.case_id
+            owner = case.owner_id
+            field, statute = TARGETS[row.kind.removeprefix("statute_")]
+            told = case.with_context(lang=owner.lang, tz=owner.tz or row.company_id._care_tz())
+            vals_list.append(
+                {
+                    "res_model_id": self.env["ir.model"]._get_id("care.case"),
+                    "res_id": case.id,
+                    "activity_type_id": activity_type.id,
+                    "summary": told.env._("Required by law: %s", told[statute].name),
+                    "note": told[statute].reference,
+                    "user_id": owner.id,
+                    "date_deadline": fields.Datetime.context_timestamp(told, told[field]).date(),
+                    "automated": True,
+                }
+            )
+        self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(vals_list)
+
+    def _after_told(self, kind):
+        result = super()._after_told(kind)
+        if kind == "case_received":
+            self.case_id._acknowledged()
+        return result
+
+
+class CareCase(models.Model):
+    _inherit = "care.case"  # pylint: disable=consider-merging-classes-inherited
+
+    statutory_ack_at = fields.Datetime(
+        "Acknowledge by Law", readonly=True, copy=False, groups="base.group_user"
+    )
+    statutory_ack_id = fields.Many2one(
+        "care.statute", "Says So", readonly=True, copy=False, groups="base.group_user"
+    )
+    statutory_final_at = fields.Datetime(
+        "Final Response by Law", readonly=True, copy=False, groups="base.group_user"
+    )
+    statutory_final_id = fields.Many2one(
+        "care.statute", "Says so", readonly=True, copy=False, groups="base.group_user"
+    )
+    acknowledged_at = fields.Datetime(
+        "Acknowledged", readonly=True, copy=False, groups="base.group_user"
+    )
+    final_answered_at = fields.Datetime(
+        "Final Response Given",
+        readonly=True,
+        copy=False,
+        groups="base.group_user",
+        help="When the customer was first told what was done.",
+    )
+    statutory_state = fields.Selection(
+        [("near", "Near"), ("over", "Missed")],
+        "By Law",
+        compute="_compute_statutory_state",
+        search="_search_statutory_state",
+        groups="base.group_user",
+    )
+
+    _statutory_ack_idx = models.Index(
+        "(statutory_ack_at) WHERE statutory_ack_at IS NOT NULL AND acknowledged_at IS NULL"
+    )
+    _statutory_final_idx = models.Index(
+        "(statutory_final_at) WHERE statutory_final_at IS NOT NULL"
+        " AND stage_category IN ('open', 'waiting')"
+    )
+
+    @property
+    def _care_engine_fields(self):
+        ours = {"acknowledged_at", "final_answered_at"}.union(*TARGETS.values())
+        return super()._care_engine_fields | ours
+
+    @api.depends("statutory_ack_at", "statutory_final_at", "acknowledged_at", "stage_category")
+    def _compute_statutory_state(self):
+        now = self.env.cr.now()
+        for case in self:
+            dates = [
+                case[field]
+                for target, (field, _statute) in TARGETS.items()
+                if case._statute_outstanding(target)
+            ]
+            first = min(dates, default=None)
+            if not first or first > now + timedelta(days=NEAR_DAYS):
+                case.statutory_state = False
+            else:
+                case.statutory_state = "over" if first < now else "near"
+
+    @api.model
+    def _search_statutory_state(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        now = self.env.cr.now()
+        working = Domain("stage_category", "in", ("open", "waiting"))
+        ack = working & Domain("acknowledged_at", "=", False)
+
+        def before(moment):
+            return (ack & Domain("statutory_ack_at", "<=", moment)) | (
+                working & Domain("statutory_final_at", "<=", moment)
+            )
+
+        near = before(now + timedelta(days=NEAR_DAYS))
+        domains = {"over": before(now), "near": near & ~before(now), False: ~near}
+        return Domain.OR(domains[wanted] for wanted in value if wanted in domains)
+
+    def _statute_outstanding(self, target):
+        """Whether the law still waits for this."""
+        self.ensure_one()
+        field = TARGETS[target][0]
+        return (
+            bool(self[field])
+            and self.stage_category in ("open", "waiting")
+            and (target == "final" or not self.acknowledged_at)
+        )
+
+    def _after_create(self):
+        self.sudo()._set_statutory_dates()
+        return super()._after_create()
+
+    def _set_statutory_dates(self):
+        """Write what the law says for these new cases, as superuser: the earliest date counts."""
+        statutes = self.env["care.statute"].search(
+            [("company_id", "in", [False, *self.company_id.ids])]
+        )
+        if not statutes:
+            return
+        memo, warnings = {}, {target: {} for target in TARGETS}
+        for case in self:
+            vals = {}
+            for target, (field, link) in TARGETS.items():
+                dates = [
+                    (statute._date_of(case, memo), statute)
+                    for statute in statutes
+                    if statute.target == target and statute._holds_for(case)
+                ]
+                if dates:
+                    moment, statute = min(dates, key=lambda pair: pair[0])
+                    vals.update({field: moment, link: statute.id})
+                    warn = moment - timedelta(days=statute.warn_days)
+                    if case._care_covered():
+                        warnings[target][case] = max(warn, self.env.cr.now())
+            if vals:
+                case.write(vals)
+        for target, moments in warnings.items():
+            self.env["care.notice"]._announce_at(f"statute_{target}", moments)
+
+    def _acknowledged(self):
+        """The customer knows that we know, by mail or by a person's answer."""
+        # sudo: noted by the engine, whoever answers
+        fresh = self.sudo().filtered(lambda case: not case.acknowledged_at)
+        if fresh:
+            fresh.write({"acknowledged_at": self.env.cr.now()})
+
+    def _message_post_after_hook(self, message, msg_values):
+        result = super()._message_post_after_hook(message, msg_values)
+        # sudo: who writes and whether the customer reads it
+        note = message.sudo()
+        if self.sudo().acknowledged_at:
+            return result
+        users = note.author_id.user_ids
+        if (
+            note.message_type in ("comment", "email")
+            and not note.is_internal
+            and note.subtype_id
+            and not note.subtype_id.internal
+            and any(not user.share for user in users)
+        ):
+            self._acknowledged()
+        return result
+
+    def _stage_events(self, before):
+        if self[:1].stage_category in ("resolved", "closed"):
+            self.filtered(lambda case: not case.final_answered_at).write(
+                {"final_answered_at": self.env.cr.now()}
+            )
+        return super()._stage_events(before)

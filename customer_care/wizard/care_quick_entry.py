@@ -1,0 +1,117 @@
+import re
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+
+class CareQuickEntry(models.TransientModel):
+    """While on the phone: who, what, which situation, and Enter."""
+
+    _name = "care.quick.entry"
+    _description = "Quick entry of a case"
+
+    who = fields.Char(
+        "Who", help="A name, a phone number, a mail address or the number of an order."
+    )
+    text = fields.Text("What")
+    category_id = fields.Many2one(
+        "care.category",
+        "Situation",
+        domain="[('company_id', 'in', (False, company_id))]",
+    )
+    company_id = fields.Many2one(
+        "res.company", required=True, readonly=True, default=lambda self: self.env.company
+    )
+    candidate_ids = fields.Many2many("res.partner", compute="_compute_candidate_ids")
+    candidate_count = fields.Integer(compute="_compute_candidate_ids")
+    partner_id = fields.Many2one(
+        "res.partner",
+        "Which One",
+        compute="_compute_partner_id",
+        store=True,
+        readonly=False,
+        domain="[('id', 'in', candidate_ids)]",
+    )
+    answer = fields.Text(related="category_id.description", string="What to Do")
+
+    @api.depends("who")
+    def _compute_candidate_ids(self):
+        for entry in self:
+            partners = self.env["res.partner"].with_company(entry.company_id)
+            entry.candidate_ids = partners._care_find(entry.who)
+            entry.candidate_count = len(entry.candidate_ids)
+
+    @api.depends("candidate_ids")
+    def _compute_partner_id(self):
+        for entry in self:
+            found = entry.candidate_ids._origin
+            if len(found) == 1:
+                entry.partner_id = found
+            elif entry.partner_id not in found:
+                entry.partner_id = False
+
+    def action_file(self):
+        """File the case and open it."""
+        return self._file()._get_records_action()
+
+    def action_file_next(self):
+        """File the case and take the next call."""
+        self._file()
+        return self.env["ir.actions.act_window"]._for_xml_id(
+            "customer_care.care_quick_entry_action"
+        )
+
+    def _file(self):
+        """File the case that was typed in.
+
+        :return: the case, with the person's own rights
+        """
+        self.ensure_one()
+        self.check_access("write")
+        cases = self.env["care.case"]
+        cases.check_access("create")
+        who, text = (self.who or "").strip(), (self.text or "").strip()
+        if not (who or self.partner_id):
+            raise UserError(self.env._("Say who it is: a name, a phone number, an order."))
+        if not text:
+            raise UserError(self.env._("Say what it is about."))
+        partner = self.partner_id
+        if not partner and self.candidate_count > 1:
+            raise UserError(
+                self.env._("%s customers match: choose the right one.", self.candidate_count)
+            )
+        partner.check_access("read")
+        self.category_id.check_access("read")
+        vals = {
+            "company_id": self.company_id.id,
+            "partner_id": partner.id,
+            "name": text.splitlines()[0],
+            "description": text,
+            "category_id": self.category_id.id,
+            **self._order_vals(who, partner),
+        }
+        return cases._file_case(vals, "phone", self._sender(who)).sudo(False)
+
+    def _order_vals(self, who, partner):
+        """The order, where its number was what was typed."""
+        order = partner and self.env["sale.order"].search(
+            [
+                ("name", "=ilike", re.sub(r"([\\%_])", r"\\\1", who)),
+                ("company_id", "=", self.company_id.id),
+                ("partner_id", "child_of", partner.commercial_partner_id.id),
+            ],
+            limit=1,
+        )
+        return {"order_id": order.id} if order else {}
+
+    @api.model
+    def _sender(self, who):
+        """What a text tells of somebody we do not know yet."""
+        if "@" in who:
+            return {"email": who}
+        if len(re.sub(r"\D", "", who)) >= 5 and not re.search(r"[^\W\d_]", who):
+            return {"phone": who}
+        number = re.search(r"\+?\d[\d\s/.()-]{5,}\d", who)
+        if number:
+            return {"name": who.replace(number[0], "").strip(" ,;"), "phone": number[0]}
+        return {"name": who}
