@@ -1,10 +1,9 @@
 """Limits of authority: which one counts, how splitting is seen through, what is not stopped."""
 
 import itertools
-from contextlib import suppress
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from odoo import Command, fields
@@ -616,21 +615,24 @@ class TestSums(AuthorityCase):
 
     gestures = st.lists(
         st.tuples(
+            # giving is tried more often than taking back
             st.sampled_from(
-                ("propose", "go", "cancel", "decline", "accept", "note", "draft", "post", "pay")
+                ("give", "give", "give", "note", "note", "pay", "go", "accept")
+                + ("cancel", "decline", "draft", "post")
             ),
             st.integers(0, 2),  # which case, or which of what there is
-            st.sampled_from((1, 30, 50, 60, 99, 100, 101)),
+            st.sampled_from((30, 50, 60, 99, 100, 101)),
         ),
-        min_size=3,
+        min_size=10,
         max_size=14,
     )
 
     @given(gestures)
     @settings(
-        max_examples=25,
+        max_examples=10,
         deadline=None,
         derandomize=True,
+        phases=[Phase.generate],  # each step costs what it costs in the product
         database=None,
         suppress_health_check=list(HealthCheck),
     )
@@ -641,43 +643,55 @@ class TestSums(AuthorityCase):
         self.env.invalidate_all(flush=False)
 
     def test_no_sequence_of_gestures_lets_more_than_the_limit_pass(self):
+        self.limit.day_amount = 200
         other = self._confirmed()
         self.cases = [
             self._case(owner_id=self.cashier.id, order_id=self.order.id),
             self._case(owner_id=self.cashier.id, order_id=self.order.id),
             self._case(owner_id=self.cashier.id, order_id=other.id),
         ]
+        self.passed = self.stopped = 0
         self._check()
+        # both happened, often: the sums were put to the test
+        self.assertGreater(min(self.passed, self.stopped), 20)
 
     def _play(self, steps):
-        remedies, notes = self.env["care.remedy"], self.env["account.move"]
-        paid = 0
+        # all by the one agent, no superuser
+        env = self.env(user=self.cashier)
+        remedies, notes, paid = env["care.remedy"], env["account.move"], 0
 
         def pick(records, index):
             return records[index % len(records)] if records else records
 
         for what, index, amount in steps:
-            with suppress(UserError), self.env.cr.savepoint():
-                if what == "propose":
-                    remedies |= self._remedy(
-                        amount=amount, user=self.cashier, case=self.cases[index]
-                    )
-                elif what == "note":
-                    notes |= self._note(amount, invoice=self.invoice if index else None)
-                elif what == "pay":
-                    self._payment(amount).action_post()
-                    paid += amount
-                elif what == "go":
-                    pick(remedies, index).action_go()
-                elif what == "cancel":
-                    pick(remedies, index).action_cancel()
-                elif what in ("decline", "accept"):
-                    if remedies:
-                        pick(remedies, index)._customer_answers(what)
-                elif what == "draft":
-                    pick(notes, index).button_draft()
-                else:
-                    pick(notes, index).action_post()
+            # what is refused stays a proposal or a draft, to be tried again
+            if what == "give":
+                remedies |= self._remedy(amount=amount, user=self.cashier, case=self.cases[index])
+            elif what == "note":
+                notes |= self._note(amount, invoice=self.invoice if index else None)
+            try:
+                with self.env.cr.savepoint():
+                    if what == "give":
+                        remedies[-1].action_go()
+                    elif what == "note":
+                        notes[-1].action_post()
+                    elif what == "pay":
+                        self._payment(amount).action_post()
+                        paid += amount
+                    elif what == "go":
+                        pick(remedies, index).action_go()
+                    elif what == "cancel":
+                        pick(remedies, index).action_cancel()
+                    elif what in ("decline", "accept"):
+                        for remedy in pick(remedies, index):
+                            remedy._customer_answers(what)
+                    elif what == "draft":
+                        pick(notes, index).button_draft()
+                    else:
+                        pick(notes, index).action_post()
+                self.passed += what in ("give", "note", "pay")
+            except UserError:
+                self.stopped += what in ("give", "note", "pay")
             self._within(remedies, notes, paid)
 
     def _within(self, remedies, notes, paid):
@@ -697,4 +711,4 @@ class TestSums(AuthorityCase):
         # what is paid out is owed by a credit note, or counts by itself
         notes_sum = sum(posted.mapped("amount_total"))
         own = sum(given.mapped("amount")) + max(notes_sum, paid)
-        self.assertLessEqual(own, 300)
+        self.assertLessEqual(own, 200)
