@@ -1,4 +1,4 @@
-"""A complaint from the phone to the credit note, in a browser: the customer, the agent, the leader."""
+"""A complaint, from the photo to the credit note, in a browser."""
 
 import base64
 import re
@@ -78,9 +78,10 @@ def test_a_photo_a_refund_above_the_limit_an_approval_and_a_credit_note(
     dialog = amir.get_by_role("dialog")
     field(dialog, "kind").locator("input").click()
     amir.locator(".o_select_menu_item", has_text="Refund").first.click()
-    dialog.get_by_text("Add a line").click()
-    dialog.locator("[name=sale_line_id] input").fill(sold["product"][:8])
-    amir.locator(".o-autocomplete--dropdown-item", has_text=sold["product"]).first.click()
+    line = dialog.locator("[name=line_ids] tr.o_data_row", has_text=sold["product"])
+    line.locator("td[name=amount]").click()
+    dialog.locator("[name=line_ids] [name=amount] input").fill("120")
+    field(dialog, "text").locator("textarea").fill("We credit you 120 for the scratch.")
     dialog.get_by_text("Somebody has to approve this.").wait_for()
     dialog.get_by_role("button", name="Ask for Approval").click()
     dialog.wait_for(state="hidden")
