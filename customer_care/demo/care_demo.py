@@ -536,7 +536,7 @@ class CareDemo(models.AbstractModel):
             (
                 moment,
                 last_message,
-                ("care.case", "care.journey", "care.promise", "sale.order"),
+                ("care.case", "care.journey", "care.promise", "care.action", "sale.order"),
             ),
         )
         cr.execute(
@@ -577,7 +577,7 @@ class CareDemo(models.AbstractModel):
                 (
                     "mail_message_id.model",
                     "in",
-                    ("care.case", "care.journey", "care.promise", "sale.order"),
+                    ("care.case", "care.journey", "care.promise", "care.action", "sale.order"),
                 ),
                 ("notification_type", "=", "inbox"),
             ]
