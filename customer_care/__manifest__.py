@@ -77,6 +77,7 @@
         "demo/product_demo.xml",
         "demo/sale_order_demo.xml",
         "demo/care_service_demo.xml",
+        "demo/care_cause_demo.xml",
         "demo/care_demo.xml",
         "demo/care_standard_demo.xml",
     ],

@@ -1,3 +1,4 @@
 from . import care_demo
 from . import care_promise_demo
 from . import care_remedy_demo
+from . import care_cause_demo

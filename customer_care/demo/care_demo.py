@@ -537,6 +537,7 @@ class CareDemo(models.AbstractModel):
                 moment,
                 last_message,
                 ("care.case", "care.journey", "care.promise", "care.remedy", "sale.order"),
+                ("care.case", "care.journey", "care.promise", "care.action", "sale.order"),
             ),
         )
         cr.execute(
@@ -582,6 +583,7 @@ class CareDemo(models.AbstractModel):
                     "mail_message_id.model",
                     "in",
                     ("care.case", "care.journey", "care.promise", "care.remedy", "sale.order"),
+                    ("care.case", "care.journey", "care.promise", "care.action", "sale.order"),
                 ),
                 ("notification_type", "=", "inbox"),
             ]
