@@ -162,9 +162,7 @@ class TestCaseReport(CareCase, HttpCase):
         )
 
     def _period(self, wizard):
-        return self._text(
-            self._html("customer_care.report_period", wizard, wizard.create_uid)
-        )
+        return self._text(self._html("customer_care.report_period", wizard, wizard.create_uid))
 
     def test_the_report_counts_what_was_received_in_the_period(self):
         # still the 31st in UTC, April in Brussels

@@ -295,9 +295,7 @@ class TestFact(CareCase):
         )
         self.assertEqual(str(rows[0].month), "2026-03-01")
         action = rows[0].action_open_facts()
-        self.assertEqual(
-            self.env["care.fact"].search_count(action["domain"]), rows[0].count
-        )
+        self.assertEqual(self.env["care.fact"].search_count(action["domain"]), rows[0].count)
         found = self.env["care.fact.summary"].search(
             [("company_id", "=", self.company.id), ("is_small", "=", False)]
         )

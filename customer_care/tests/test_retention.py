@@ -65,7 +65,9 @@ class TestRetention(CareCase):
                 "date_due": fields.Date.today(),
             }
         )
-        case.activity_schedule("mail.mail_activity_data_todo", summary="Clara", user_id=self.agent.id)
+        case.activity_schedule(
+            "mail.mail_activity_data_todo", summary="Clara", user_id=self.agent.id
+        )
         with self._at(fields.Datetime.now() + timedelta(hours=2)):
             case.action_resolve()
         with self._at(fields.Datetime.now() + timedelta(hours=4)):
@@ -110,9 +112,7 @@ class TestRetention(CareCase):
             ("mail_activity", "res_model = 'care.case' AND res_id = %(id)s"),
             ("ir_attachment", "res_model = 'care.case' AND res_id = %(id)s"),
         ):
-            self.env.cr.execute(
-                f"SELECT t::text FROM {table} t WHERE {where}", {"id": case.id}
-            )
+            self.env.cr.execute(f"SELECT t::text FROM {table} t WHERE {where}", {"id": case.id})
             texts += [row for (row,) in self.env.cr.fetchall()]
         return "\n".join(texts)
 
@@ -281,7 +281,10 @@ class TestRetention(CareCase):
             ("Al said, although", "[…] said, although"),
             ("write to a.b+c@mail.example.org now", "write to […] now"),
             ("call 0032 475 12 34 56!", "call […]!"),
-            ("case C26-0001 of 2026-03-04, 129.00 paid", "case C26-0001 of 2026-03-04, 129.00 paid"),
+            (
+                "C26-0001 of 2026-03-04, 129.00 paid",
+                "C26-0001 of 2026-03-04, 129.00 paid",
+            ),
             ("<p style='margin:16px 0'>Clara</p>", "<p style='margin:16px 0'>[…]</p>"),
             ("", ""),
             (False, False),

@@ -60,6 +60,10 @@ RIGHTS = {
     "care.need": {"agent": "rwc", "manager": "rwcu"},
     "care.service": {"agent": "r", "manager": "rwcu"},
     "care.guide": {"agent": "rw"},
+    "care.statute": {"agent": "r", "manager": "rwcu"},
+    "care.fact": {"agent": "r"},
+    "care.fact.summary": {"agent": "r"},
+    "care.period.report": {"leader": "rwc"},
 }
 OPERATIONS = {"r": "read", "w": "write", "c": "create", "u": "unlink"}
 #: A role has what the role before it has.
@@ -276,6 +280,31 @@ class Attack(CareCase, HttpCase):
             "care.check": self.env["care.check"].search([("standard_id", "=", self.standard.id)]),
             "care.check.line": self.journey.check_line_ids,
             **self._promised(),
+            **self._measured(),
+        }
+
+    def _measured(self):
+        """A date of the law, a fact and the figure made of it."""
+        fact = self.env["care.fact"].create(
+            {
+                "day": fields.Date.today(),
+                "measure": "tenure",
+                "company_id": self.company.id,
+                "case_id": self.secret.id,
+                "res_model": "care.case",
+                "res_id": self.secret.id,
+                "cycle": 77,
+            }
+        )
+        return {
+            "care.statute": self.env["care.statute"].create(
+                {"name": "Secret date", "days": 3, "company_id": self.company.id}
+            ),
+            "care.fact": fact,
+            # a figure is made of the facts of who reads: see test_rights_matrix
+            "care.period.report": self.env["care.period.report"].create(
+                {"company_id": self.company.id}
+            ),
         }
 
     def _promised(self):

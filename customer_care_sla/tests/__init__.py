@@ -7,3 +7,4 @@ from . import test_policy
 from . import test_promise_mail
 from . import test_replies
 from . import test_security
+from . import test_confidential
