@@ -284,6 +284,8 @@ class TestRetention(CareCase):
             (
                 "case C26-0001 of 2026-03-04, 129.00 paid",
                 "case C26-0001 of 2026-03-04, 129.00 paid",
+                "C26-0001 of 2026-03-04, 129.00 paid",
+                "C26-0001 of 2026-03-04, 129.00 paid",
             ),
             ("<p style='margin:16px 0'>Clara</p>", "<p style='margin:16px 0'>[…]</p>"),
             ("", ""),
