@@ -297,6 +297,8 @@ class Attack(CareCase, HttpCase):
             "care.check.line": self.journey.check_line_ids,
             **self._promised(),
             **self._remedied(),
+            **self._learnt(),
+            **self._measured(),
         }
 
     def _remedied(self):
@@ -338,8 +340,6 @@ class Attack(CareCase, HttpCase):
                 {"who": "role", "role": "agent", "company_id": self.company.id}
             ),
             "care.outlay": ledger,
-            **self._learnt(),
-            **self._measured(),
         }
 
     def _measured(self):
