@@ -80,6 +80,7 @@
         "demo/care_cause_demo.xml",
         "demo/care_demo.xml",
         "demo/care_standard_demo.xml",
+        "demo/care_playbook_demo.xml",
     ],
     "assets": {
         "web.assets_backend": [
