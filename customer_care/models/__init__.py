@@ -85,3 +85,4 @@ from . import care_portal_out
 from . import care_case_kind
 from . import care_case_import
 from . import care_finder
+from . import care_remedy_joins

@@ -891,7 +891,7 @@ class CareRemedy(models.Model):
                 "trouble": False,
             }
         )
-        remedy._add_up()
+        remedy.case_id._add_up_cost()
         if remedy.text and not was_offered:
             author = remedy.user_id
             remedy.case_id.with_context(lang=remedy.partner_id.lang).message_post(
@@ -905,13 +905,6 @@ class CareRemedy(models.Model):
             body=self.env._("Done: %s", remedy.display_name),
             author_id=self.env.user.partner_id.id,
         )
-
-    def _add_up(self):
-        """What the cases have cost so far."""
-        cases = self.case_id
-        costs = dict(self._read_group([("case_id", "in", cases.ids)], ["case_id"], ["cost:sum"]))
-        for case in cases:
-            case.write({"cost": costs.get(case, 0.0)})
 
     def _execute_explanation(self):
         """The message to the customer is all of it."""
@@ -1074,7 +1067,7 @@ class CareRemedy(models.Model):
             return
         gone.write({"state": "approved", "executed_at": False, "cost": 0})
         gone.document_ids.unlink()
-        gone._add_up()
+        gone.case_id._add_up_cost()
         for remedy in gone:
             remedy._tell_owner(
                 remedy.case_id.owner_id,

@@ -233,6 +233,15 @@ class TestConfidential(CareCase, HttpCase):
         with self._at(fields.Datetime.now() + timedelta(hours=2)):
             case.stage_id = self.env.ref("customer_care.stage_case_progress")
         standard.stage_ids = [Command.set(case.stage_id.ids)]
+        self.env["care.remedy"].create(
+            {
+                "case_id": case.id,
+                "kind": "discount",
+                "amount": 5,
+                "text": SECRET,
+                "proceed": "wait",
+            }
+        ).with_user(self.manager).action_go()
         self.env["care.fact"]._collect(case.tenure_ids.filtered("until"))
         self.env.flush_all()
 
@@ -270,7 +279,7 @@ class TestConfidential(CareCase, HttpCase):
                         with self.assertRaises(AccessError), mute_logger("odoo.models"):
                             row.with_user(user).read(["display_name"])
         for name, rows in linked.items():
-            if name in ("care.notice", "care.retry"):
+            if name in ("care.notice", "care.retry", "care.outlay"):
                 continue  # for leaders
             with self.subTest(user="keeper", model=name):
                 self.assertEqual(rows.with_user(self.keeper).search([("id", "in", rows.ids)]), rows)

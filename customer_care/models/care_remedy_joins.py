@@ -1,0 +1,133 @@
+"""Remedies where other parts of the register look at a case as a whole: merged, confidential,
+anonymised, measured.
+"""
+
+from odoo import api, fields, models
+
+
+class CareCase(models.Model):
+    _inherit = "care.case"  # pylint: disable=consider-merging-classes-inherited
+
+    # ------------------------------------------------------------
+    # Merged
+    # ------------------------------------------------------------
+
+    def _merge_rows(self, target):
+        mine = [("case_id", "in", self.ids)]
+        offering = self.env["care.notice"].search(
+            [*mine, ("kind", "=", "remedy_offered"), ("state", "=", "planned")]
+        )
+        result = super()._merge_rows(target)
+        self.env["care.remedy"].search(mine).write({"case_id": target.id})
+        self.env["care.outlay"].search(mine).write({"case_id": target.id})
+        # what is offered is still to be told, with the case that it belongs to now
+        offering.write({"case_id": target.id, "state": "planned", "next_at": self.env.cr.now()})
+        offering._trigger_due()
+        (self | target)._add_up_cost()
+        return result
+
+    def _add_up_cost(self):
+        """What these cases have cost so far; as superuser."""
+        costs = dict(
+            self.env["care.remedy"]._read_group(
+                [("case_id", "in", self.ids)], ["case_id"], ["cost:sum"]
+            )
+        )
+        for case in self:
+            case.write({"cost": costs.get(case, 0.0)})
+
+    # ------------------------------------------------------------
+    # Confidential
+    # ------------------------------------------------------------
+
+    def _shut_out_one(self):
+        result = super()._shut_out_one()
+        for remedy in self.remedy_ids:
+            strangers = remedy.message_partner_ids.user_ids.filtered(
+                lambda user: not user.share and not self._may_be_told(user)
+            )
+            remedy.message_unsubscribe(partner_ids=strangers.partner_id.ids)
+            strangers = remedy.activity_ids.filtered(
+                lambda activity: not self._may_be_told(activity.user_id)
+            )
+            strangers.with_context(mail_activity_quick_update=True).write(
+                {"user_id": self.owner_id.id}
+            )
+        return result
+
+    # ------------------------------------------------------------
+    # Anonymised
+    # ------------------------------------------------------------
+
+    def _anonymize_linked(self, scrubbers):
+        """What was given stays, to whom does not: orders and credit notes lead to a person."""
+        result = super()._anonymize_linked(scrubbers)
+        remedies = self.env["care.remedy"].search([("case_id", "in", self.ids)])
+        amounts = {remedy: remedy.amount for remedy in remedies}
+        remedies.line_ids.unlink()
+        for remedy in remedies.with_context(tracking_disable=True):
+            scrub = scrubbers[remedy.case_id]
+            remedy.write(
+                {
+                    "amount": amounts[remedy],
+                    "text": scrub(remedy.text),
+                    "trouble": scrub(remedy.trouble),
+                    "refuse_reason": scrub(remedy.refuse_reason),
+                    "answered_by_id": False,
+                    "order_id": False,
+                    "partner_id": remedy.company_id._care_anonymous_partner().id,
+                }
+            )
+        remedies.document_ids.unlink()
+        remedies.message_ids.unlink()
+        remedies.activity_ids.unlink()
+        self.env["care.outlay"].search(
+            ["|", ("case_id", "in", self.ids), ("remedy_id", "in", remedies.ids)]
+        ).write({"partner_id": False, "order_id": False, "move_id": False, "payment_id": False})
+        return result
+
+    # ------------------------------------------------------------
+    # Measured
+    # ------------------------------------------------------------
+
+    def _fact_values(self, event):
+        values = super()._fact_values(event)
+        if event != "case_closed":
+            return values
+        counted = dict(
+            self.env["care.fact"]._read_group(
+                [("case_id", "in", self.ids), ("measure", "=", "remedy_cost")],
+                ["case_id"],
+                ["numerator:sum"],
+            )
+        )
+        for case in self:
+            # of a case that was closed before, what has been added since
+            fact = {
+                "measure": "remedy_cost",
+                "numerator": max(case.cost - counted.get(case, 0.0), 0.0),
+                "denominator": 1,
+            }
+            values.setdefault(case, []).append(fact)
+        return values
+
+
+class CareFact(models.Model):
+    _inherit = "care.fact"  # pylint: disable=consider-merging-classes-inherited
+
+    measure = fields.Selection(
+        selection_add=[("remedy_cost", "Cost of remedies per case")],
+        ondelete={"remedy_cost": "cascade"},
+    )
+
+
+class CareAuthority(models.Model):
+    _inherit = "care.authority"  # pylint: disable=consider-merging-classes-inherited
+
+    @api.model
+    def _approvers(self, company, team, kind, parts, among=None, **context):
+        """Of a confidential case nobody is asked whose business it is not."""
+        approvers = super()._approvers(company, team, kind, parts, among, **context)
+        for case in {case for case, _order, _amount in parts if case}:
+            approvers = approvers.filtered(lambda user, case=case: case._may_be_told(user))
+        return approvers
