@@ -184,11 +184,11 @@ class CareCoverage(models.Model):
             self.sudo().with_company(company)._follow_in(company, mine, returned or {}, past)
 
     def _follow_in(self, company, journeys, returned, past):
+        rows = self.search([("journey_id", "in", journeys.ids)], order="part")
+        if not rows and not self.env["care.service.plan"]._any(company):
+            return
         lines = self._lines(journeys)
         plans = self.env["care.service.plan"]._of_products(lines.product_id, company)
-        rows = self.search([("sale_line_id", "in", lines.ids)], order="part")
-        if not rows and not any(plans.values()):
-            return
         known = rows.grouped("sale_line_id")
         shares = self._with_customer(lines)
         returned = {**returned, **self._returned_quantities(lines)}
