@@ -56,6 +56,7 @@
         "demo/product_demo.xml",
         "demo/sale_order_demo.xml",
         "demo/care_service_demo.xml",
+        "demo/care_register_demo.xml",
         "demo/care_demo.xml",
         "demo/care_standard_demo.xml",
     ],

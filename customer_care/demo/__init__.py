@@ -1,2 +1,3 @@
 from . import care_demo
 from . import care_promise_demo
+from . import care_register_demo

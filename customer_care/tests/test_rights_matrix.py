@@ -1,5 +1,5 @@
-"""Who may do what with whose record: all models × roles × operations × own, team's, others', another
-company's and confidential ones, against the table below.
+"""Who may do what with whose record: all models × roles × operations × own, the team's, others',
+another company's and confidential ones, against the table below.
 
 A new model needs a line in :data:`MATRIX` and one in :data:`FACTORIES`; the first test says so. An
 integrator of several branches adds both, runs the test, and reads what it says of each cell.
@@ -247,7 +247,10 @@ FACTORIES = {
         "care.handoff", case_id=place.case.id, to_user_id=place.receiver.id
     ),
     "care.notice": lambda test, place: test._made(
-        "care.notice", kind="case_received", case_id=place.case.id, company_id=place.company.id,
+        "care.notice",
+        kind="case_received",
+        case_id=place.case.id,
+        company_id=place.company.id,
         occurrence=9,
     ),
     "care.retry": lambda test, place: test._made(
@@ -381,15 +384,13 @@ class TestRightsMatrix(CareCase):
         other.resource_calendar_id = cls._calendar(other)
         cls.env.user.company_ids = [Command.link(other.id)]
         agent, leader = "customer_care.group_agent", "customer_care.group_leader"
-        cls.outside, cls.outside2, leader2, cls.keeper, cls.keeper2, employee = (
-            cls._users(
-                care_outside=agent,
-                care_outside2=agent,
-                care_leader2=leader,
-                care_keeper="customer_care.group_confidential",
-                care_keeper2="customer_care.group_confidential",
-                care_employee="base.group_user",
-            )
+        cls.outside, cls.outside2, leader2, cls.keeper, cls.keeper2, employee = cls._users(
+            care_outside=agent,
+            care_outside2=agent,
+            care_leader2=leader,
+            care_keeper="customer_care.group_confidential",
+            care_keeper2="customer_care.group_confidential",
+            care_employee="base.group_user",
         )
         agent_b = cls._user("care_agent_b", agent, other)
         agent_b2 = cls._user("care_agent_b2", agent, other)
@@ -440,9 +441,7 @@ class TestRightsMatrix(CareCase):
     @classmethod
     def _place(cls, name, company, team, owner, receiver, customer=None):
         customer = customer or cls.env["res.partner"].create({"name": f"Nina {name}"})
-        order = cls._order(
-            user=owner, partner=customer, company_id=company.id, team_id=False
-        )
+        order = cls._order(user=owner, partner=customer, company_id=company.id, team_id=False)
         order.action_confirm()
         journey = cls.env["care.journey"].search([("order_id", "=", order.id)])
         journey._set_owner(owner, chosen=True)
@@ -579,7 +578,9 @@ class TestRightsMatrix(CareCase):
         mine = record.with_user(user)
         allowed = {letter for letter, name in OPERATIONS.items() if mine.has_access(name)}
         model = self.env[record._name].with_user(user).with_context(active_test=False)
-        found = bool(model.has_access("read") and model.search([("id", "=", record.id)], order="id"))
+        found = bool(
+            model.has_access("read") and model.search([("id", "=", record.id)], order="id")
+        )
         self.assertEqual(found, "r" in allowed, f"{record} {user.login}: found, but not readable")
         # Odoo lets nobody but administrators export messages
         if user.has_group("base.group_allow_export") and model._name != "mail.message":
