@@ -11,31 +11,35 @@ with its tenures, two follow-ups that are done and one that is planned far ahead
 - the kanban of journeys and the list of My Follow-ups are read, beside the same views with
   nothing but stored columns.
 
-Reported are medians of ratios, both sides measured in turns: times of a run say more about the
-machine than about the code.
-
-Run it on the demo, or with ``odoo shell`` on any database with ``customer_care`` (nothing is
-kept)::
+Run it from the project's root on the demo, or with ``odoo shell`` on any database with
+``customer_care`` (nothing is kept; ``bench.py`` says what can be set)::
 
     ./care shell < benchmarks/followups.py
     odoo shell -c odoo.conf -d DB --no-http < benchmarks/followups.py
-
-or call :func:`main` with an environment. ``CARE_BENCH_OUT`` names a folder to which the results
-(``benchmark-followups.json``) and a plot of how they grow (``benchmark-followups.svg``) are
-written. For a quick look ``CARE_BENCH_RECORDS`` lowers the number of orders and
-``CARE_BENCH_SIZES`` (``1000,10000``) the sizes.
 """
 
-import gc
-import json
 import os
-import time
+import sys
 from contextlib import nullcontext
 from datetime import date, timedelta
 from statistics import median
 from unittest.mock import patch
 
-from lxml import etree
+sys.path.insert(0, "benchmarks")
+
+from bench import (  # noqa: E402
+    LOOKS,
+    copy,
+    each,
+    in_turns,
+    main,
+    memory,
+    numbers,
+    pick,
+    queries,
+    ratio,
+    specification,
+)
 
 from odoo.addons.customer_care.models.care_owned_mixin import ENTERING
 
@@ -51,7 +55,6 @@ BARE_ACTIVITY = 0.7
 
 #: How often a piece of work is measured, and a look at something.
 ROUNDS = 5
-LOOKS = 15
 
 #: What is measured -> (its budget, if it has one; how it is printed).
 MEASURES = {
@@ -80,105 +83,8 @@ MEASURES = {
 
 
 # ------------------------------------------------------------
-# Measuring
-# ------------------------------------------------------------
-
-
-class Measure:
-    """Time and queries of a block, from an empty cache to the last statement."""
-
-    def __init__(self, env):
-        self.env = env
-
-    def __enter__(self):
-        self.env.cr.flush()
-        self.env.invalidate_all()
-        self.queries, self.start = self.env.cr.sql_log_count, time.perf_counter()
-        return self
-
-    def __exit__(self, *_error):
-        self.env.cr.flush()
-        self.seconds = time.perf_counter() - self.start
-        self.queries = self.env.cr.sql_log_count - self.queries
-
-
-def _measure(env, work, *args):
-    with Measure(env) as measure:
-        work(*args)
-    return measure
-
-
-def _in_turns(env, rounds, *works):
-    """Measure each of ``works`` once a round, in turns; each is given the round's number.
-
-    :return: for each work its measures
-    """
-    measures = [[_measure(env, work, number) for work in works] for number in range(rounds)]
-    return list(zip(*measures, strict=True))
-
-
-def _ratio(ours, bare):
-    return median(a.seconds / b.seconds for a, b in zip(ours, bare, strict=True))
-
-
-def _queries(measures):
-    return median(measure.queries for measure in measures)
-
-
-def _memory():
-    """Resident memory of this process, in MB."""
-    gc.collect()
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-# ------------------------------------------------------------
 # History
 # ------------------------------------------------------------
-
-
-def _copy(env, record, source, **changes):
-    """Insert a copy of the row of ``record`` for each row of ``source``.
-
-    :param str source: a FROM clause
-    :param changes: column -> SQL expression over ``source`` and the row, ``old``
-    """
-    env.flush_all()
-    table = record._table
-    env.cr.execute(
-        "SELECT column_name FROM information_schema.columns"
-        " WHERE table_schema = current_schema AND table_name = %s AND column_name != 'id'",
-        [table],
-    )
-    columns = {name: f'old."{name}"' for (name,) in env.cr.fetchall()}
-    columns.update(changes)
-    names = ", ".join(f'"{name}"' for name in columns)
-    env.cr.execute(
-        f'INSERT INTO "{table}" ({names}) SELECT {", ".join(columns.values())}'
-        f' FROM {source}, "{table}" old WHERE old.id = {record.id} RETURNING id'
-    )
-    return [row_id for (row_id,) in env.cr.fetchall()]
-
-
-def _numbers(count):
-    return f"generate_series(0, {count - 1}) i"
-
-
-def _array(ids):
-    return f"'{{{','.join(map(str, ids))}}}'::int[]"
-
-
-def _each(ids):
-    """A FROM clause of these ids, ``new``, and their number, ``i``."""
-    return (
-        f"(SELECT new, (nr - 1)::int AS i FROM unnest({_array(ids)})"
-        " WITH ORDINALITY given(new, nr)) each"
-    )
-
-
-def _pick(ids, number):
-    """One of these ids by a number, round and round."""
-    return f"({_array(ids)})[1 + ({number}) % {len(ids)}]"
 
 
 class History:
@@ -266,43 +172,43 @@ class History:
     def _grow(self, pattern, size):
         """So many journeys of so many orders, every other one over; a customer has four."""
         env = self.env
-        self.partners = _copy(
-            env, pattern.partner_id, _numbers(max(size // 4, 1)), complete_name="'Customer ' || i"
+        self.partners = copy(
+            env, pattern.partner_id, numbers(max(size // 4, 1)), complete_name="'Customer ' || i"
         )
         env.cr.execute(
             "UPDATE res_partner SET commercial_partner_id = id WHERE id = ANY(%s)", [self.partners]
         )
-        whose = {"partner_id": _pick(self.partners, "i")}
-        orders = _copy(
+        whose = {"partner_id": pick(self.partners, "i")}
+        orders = copy(
             env,
             pattern,
-            _numbers(size),
+            numbers(size),
             **whose,
             name="'H' || i",
-            user_id=_pick(self.owners.ids, "i"),
+            user_id=pick(self.owners.ids, "i"),
             date_order="old.date_order - interval '1 day' * (100 + i % 300)",
         )
-        _copy(env, pattern.order_line, _each(orders), order_id="new")
+        copy(env, pattern.order_line, each(orders), order_id="new")
         stages = self.journey.type_id.stage_ids.sorted("sequence")
         under_way = stages.filtered(lambda stage: stage.category == "open")
         over = stages.filtered(lambda stage: stage.category == "closed")[:1]
-        whose["owner_id"] = _pick(self.owners.ids, "i")
-        journeys = _copy(
+        whose["owner_id"] = pick(self.owners.ids, "i")
+        journeys = copy(
             env,
             self.journey,
-            _each(orders),
+            each(orders),
             **whose,
             order_id="new",
             name="'H' || i",
-            stage_id=f"CASE WHEN i % 2 = 0 THEN {over.id} ELSE {_pick(under_way.ids, 'i / 2')} END",
+            stage_id=f"CASE WHEN i % 2 = 0 THEN {over.id} ELSE {pick(under_way.ids, 'i / 2')} END",
             stage_category="CASE WHEN i % 2 = 0 THEN 'closed' ELSE 'open' END",
             stage_since="old.stage_since - interval '1 minute' * i",
         )
-        rows = _each(journeys)
-        _copy(env, self.journey.message_follower_ids[:1], rows, res_id="new")
+        rows = each(journeys)
+        copy(env, self.journey.message_follower_ids[:1], rows, res_id="new")
         whose["user_id"] = whose.pop("owner_id")
         held = {"journey_id": "new", "user_id": whose["user_id"]}
-        _copy(
+        copy(
             env,
             self.journey.tenure_ids,
             rows,
@@ -310,10 +216,10 @@ class History:
             since="old.since - interval '90 days'",
             until="old.since - interval '60 days'",
         )
-        _copy(env, self.journey.tenure_ids, rows, **held)
+        copy(env, self.journey.tenure_ids, rows, **held)
         *gone, ahead = self.journey.followup_ids.sorted("date_due")
         for row in gone:
-            _copy(
+            copy(
                 env,
                 row,
                 rows,
@@ -325,7 +231,7 @@ class History:
                 done_at="now() - interval '59 days'",
                 date_due="current_date - 60",
             )
-        _copy(
+        copy(
             env,
             ahead,
             rows,
@@ -335,12 +241,12 @@ class History:
             date_due="current_date + 200",
         )
         # what comes within the week is as much whatever the size
-        _copy(
+        copy(
             env,
             ahead,
-            _numbers(SOON * OWNERS),
+            numbers(SOON * OWNERS),
             **whose,
-            journey_id=_pick(journeys, "i"),
+            journey_id=pick(journeys, "i"),
             state="'open'",
             next_at="NULL",
             policy_id="NULL",
@@ -362,15 +268,15 @@ class History:
 
     def orders(self, count):
         """Quotations of customers that have bought before."""
-        ids = _copy(
+        ids = copy(
             self.env,
             self.order,
-            _numbers(count),
+            numbers(count),
             name="'Q' || i",
-            partner_id=_pick(self.partners, "i * 7"),
-            user_id=_pick(self.owners.ids, "i"),
+            partner_id=pick(self.partners, "i * 7"),
+            user_id=pick(self.owners.ids, "i"),
         )
-        _copy(self.env, self.order.order_line, _each(ids), order_id="new")
+        copy(self.env, self.order.order_line, each(ids), order_id="new")
         return self.env["sale.order"].browse(ids)
 
 
@@ -384,8 +290,8 @@ def confirming(env, history, count):
 
     :return: the results, and the orders of each kind
     """
-    each = max(count // ROUNDS, 1)
-    kinds = [history.orders(each * ROUNDS) for _kind in range(3)]
+    share = max(count // ROUNDS, 1)
+    kinds = [history.orders(share * ROUNDS) for _kind in range(3)]
     history.policy.active = True
     journey, policy = type(env["care.journey"]), type(env["care.policy"])
     no_addon = patch.object(journey, "_start_for", lambda self, orders, at=None: self.browse())
@@ -393,20 +299,20 @@ def confirming(env, history, count):
 
     def confirm(kind, patched=None):
         def work(number):
-            orders = kinds[kind][number * each : (number + 1) * each]
+            orders = kinds[kind][number * share : (number + 1) * share]
             with patched or nullcontext():
                 orders.action_confirm()
 
         return work
 
     history.order.copy().action_confirm()
-    bare, quiet, ours = _in_turns(
+    bare, quiet, ours = in_turns(
         env, ROUNDS, confirm(0, no_addon), confirm(1, no_policy), confirm(2)
     )
     return {
-        "confirming, policy / no policy": _ratio(ours, quiet),
-        "confirming, policy / no add-on": _ratio(ours, bare),
-        "confirming, queries an order more": (_queries(ours) - _queries(quiet)) / each,
+        "confirming, policy / no policy": ratio(ours, quiet),
+        "confirming, policy / no add-on": ratio(ours, bare),
+        "confirming, queries an order more": (queries(ours) - queries(quiet)) / share,
     }, kinds
 
 
@@ -447,14 +353,14 @@ def activities(env, history, wizard_orders, other_orders, orders):
     def ours(_number):
         due._claim_due()._run_guarded()
 
-    before = _memory()
-    core, quick, made = _in_turns(env, rounds, wizard, bare, ours)
+    before = memory()
+    core, quick, made = in_turns(env, rounds, wizard, bare, ours)
     env.invalidate_all()
-    growth = _memory() - before
+    growth = memory() - before
     assert set(rows.mapped("state")) == {"open"}, set(rows.mapped("state"))
     total = sum(measure.seconds for measure in made)
     return {
-        "activities, ours / bare": _ratio(made[:-1] or made, quick[:-1] or quick),
+        "activities, ours / bare": ratio(made[:-1] or made, quick[:-1] or quick),
         "activities, ms each": total / len(rows) * 1000,
         "activities, queries each": sum(measure.queries for measure in made) / len(rows),
         "activities, ours / wizard": total / sum(measure.seconds for measure in core),
@@ -486,14 +392,14 @@ def stages(env, history, bare_orders, orders):
         )
 
     singles = min(30, batch)
-    one, one_bare = _in_turns(env, singles, move(1, 0), write(1, 0))
+    one, one_bare = in_turns(env, singles, move(1, 0), write(1, 0))
     rounds = (len(ours) - singles) // batch
-    many, many_bare = _in_turns(env, rounds, move(batch, singles), write(batch, singles))
+    many, many_bare = in_turns(env, rounds, move(batch, singles), write(batch, singles))
     return {
-        "stage one by one / bare": _ratio(one, one_bare),
-        "stage one by one, queries more": _queries(one) - _queries(one_bare),
-        "stage in batch / bare": _ratio(many, many_bare),
-        "stage in batch, queries more each": (_queries(many) - _queries(many_bare)) / batch,
+        "stage one by one / bare": ratio(one, one_bare),
+        "stage one by one, queries more": queries(one) - queries(one_bare),
+        "stage in batch / bare": ratio(many, many_bare),
+        "stage in batch, queries more each": (queries(many) - queries(many_bare)) / batch,
     }
 
 
@@ -510,22 +416,11 @@ def idle(env):
 
     # a commit would keep what is only measured
     with patch.object(type(env.cr), "commit", lambda cr: cr.flush()):
-        bare, ours = _in_turns(env, LOOKS, search, cron)
+        bare, ours = in_turns(env, LOOKS, search, cron)
     return {
-        "idle cron / bare search": _ratio(ours, bare),
+        "idle cron / bare search": ratio(ours, bare),
         "idle cron, ms": median(measure.seconds for measure in ours) * 1000,
-        "idle cron, queries": _queries(ours),
-    }
-
-
-def _specification(model, view, stored=False):
-    """What the client reads for a view; or nothing but what is stored and what is Odoo's."""
-    arch = etree.fromstring(model.get_views([(False, view)])["views"][view]["arch"])
-    names = {node.get("name") for node in arch.iter("field")}
-    return {
-        name: {"fields": {"display_name": {}}} if field.type == "many2one" else {}
-        for name, field in model._fields.items()
-        if name in names and (not stored or field.store or name.startswith("activity_"))
+        "idle cron, queries": queries(ours),
     }
 
 
@@ -541,28 +436,28 @@ def screens(env, history):
     ]
 
     def kanban(stored):
-        specification = _specification(journeys, "kanban", stored)
+        wanted = specification(journeys, "kanban", stored)
         return lambda _number: journeys.web_read_group(
             under_way,
             ["stage_id"],
             ["__count"],
             auto_unfold=True,
-            unfold_read_specification=specification,
+            unfold_read_specification=wanted,
         )
 
     def read(stored):
-        specification = _specification(followups, "list", stored)
-        return lambda _number: followups.web_search_read(mine, specification, limit=80)
+        wanted = specification(followups, "list", stored)
+        return lambda _number: followups.web_search_read(mine, wanted, limit=80)
 
-    cards, bare_cards = _in_turns(env, LOOKS, kanban(False), kanban(True))
-    rows, bare_rows = _in_turns(env, LOOKS, read(False), read(True))
+    cards, bare_cards = in_turns(env, LOOKS, kanban(False), kanban(True))
+    rows, bare_rows = in_turns(env, LOOKS, read(False), read(True))
     return {
-        "kanban / stored columns": _ratio(cards, bare_cards),
+        "kanban / stored columns": ratio(cards, bare_cards),
         "kanban, ms": median(measure.seconds for measure in cards) * 1000,
-        "kanban, queries": _queries(cards),
-        "list of 80 / stored columns": _ratio(rows, bare_rows),
+        "kanban, queries": queries(cards),
+        "list of 80 / stored columns": ratio(rows, bare_rows),
         "list of 80, ms": median(measure.seconds for measure in rows) * 1000,
-        "list of 80, queries": _queries(rows),
+        "list of 80, queries": queries(rows),
     }
 
 
@@ -582,23 +477,6 @@ def run(env, size, count):
     return results
 
 
-def _report(results):
-    sizes = list(results)
-    lines = [
-        f"{'journeys':36}{'budget':>10}" + "".join(f"{size:>14,}" for size in sizes) + "    grows"
-    ]
-    for name, (budget, shown) in MEASURES.items():
-        values = [results[size][name] for size in sizes]
-        cells = ""
-        for value in values:
-            over = " over" if budget is not None and value > budget else ""
-            cells += f"{shown.format(value) + over:>14}"
-        limit = "" if budget is None else f"{budget:.3g}"
-        grows = f"{values[-1] / values[0]:8.2f}×" if values[0] > 0 else ""
-        lines.append(f"{name:36}{limit:>10}{cells}{grows}")
-    return "\n".join(lines)
-
-
 #: What is drawn, and in which colour.
 DRAWN = {
     "confirming, policy / no policy": "#1f77b4",
@@ -611,68 +489,6 @@ DRAWN = {
 }
 
 
-def _plot(results):
-    """How the ratios grow, each as a share of its budget, as SVG."""
-    sizes = list(results)
-    width, height, left, top = 420, 260, 60, 30
-    shares = {name: [results[size][name] / MEASURES[name][0] for size in sizes] for name in DRAWN}
-    highest = max(1.5, *(share for values in shares.values() for share in values)) * 1.05
-
-    def x(number):
-        return left + width * number / max(len(sizes) - 1, 1)
-
-    def y(share):
-        return top + height * (1 - share / highest)
-
-    def text(at, up, words, anchor="start", fill="#333"):
-        return (
-            f'<text x="{at:.0f}" y="{up:.0f}" text-anchor="{anchor}" fill="{fill}">{words}</text>'
-        )
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 230}"'
-        f' height="{top + height + 50}" font-family="sans-serif" font-size="12">',
-        '<rect width="100%" height="100%" fill="white"/>',
-        text(left, 18, "Share of its budget, by journeys of before"),
-        f'<line x1="{left}" x2="{left + width}" y1="{y(1):.1f}" y2="{y(1):.1f}"'
-        ' stroke="#333" stroke-dasharray="4"/>',
-        text(left - 8, y(1) + 4, "budget", "end"),
-        text(left - 8, y(0) + 4, "0", "end"),
-        f'<line x1="{left}" x2="{left + width}" y1="{y(0)}" y2="{y(0)}" stroke="#333"/>',
-        *(text(x(nr), y(0) + 18, f"{size:,}", "middle") for nr, size in enumerate(sizes)),
-    ]
-    for number, (name, values) in enumerate(shares.items()):
-        points = " ".join(f"{x(nr):.1f},{y(share):.1f}" for nr, share in enumerate(values))
-        parts += [
-            f'<polyline points="{points}" fill="none" stroke="{DRAWN[name]}" stroke-width="2"/>',
-            text(left + width + 20, top + 20 + 22 * number, name, fill=DRAWN[name]),
-        ]
-    return "\n".join([*parts, "</svg>\n"])
-
-
-def _keep(folder, count, results):
-    with open(os.path.join(folder, "benchmark-followups.json"), "w", encoding="utf-8") as out:
-        json.dump({"orders": count, "journeys": results}, out, indent=4)
-        out.write("\n")
-    with open(os.path.join(folder, "benchmark-followups.svg"), "w", encoding="utf-8") as out:
-        out.write(_plot(results))
-
-
-def main(env):
-    count = int(os.environ.get("CARE_BENCH_RECORDS", RECORDS))
-    sizes = os.environ.get("CARE_BENCH_SIZES")
-    folder = os.environ.get("CARE_BENCH_OUT")
-    results = {}
-    for size in map(int, sizes.split(",")) if sizes else SIZES:
-        results[size] = run(env, size, count)
-        env.cr.rollback()
-        env.registry.clear_all_caches()
-        print(_report(results), flush=True)
-        if folder:
-            _keep(folder, count, results)
-    return results
-
-
 if "env" in globals():
-    main(env)  # noqa: F821
+    main(env, run, SIZES, RECORDS, MEASURES, DRAWN, "followups", "journeys")  # noqa: F821
     env.cr.rollback()  # noqa: F821

@@ -275,6 +275,13 @@ def test_a_missing_chromium_is_named_to_who_may_not_install_it(monkeypatch):
         care.ensure_chromium()
 
 
+def test_a_missing_pdf_maker_is_named_to_who_may_not_install_it(monkeypatch):
+    monkeypatch.setattr(care.shutil, "which", lambda name: name == "apt-get" and name)
+    monkeypatch.setattr(care, "is_root", lambda: False)
+    with pytest.raises(care.Trouble, match="reports' tests.* sudo apt-get install wkhtmltopdf"):
+        care.ensure_pdf()
+
+
 def test_a_skipped_test_fails_pytest_under_the_command_and_is_named(tmp_path):
     shutil.copy(ROOT / "conftest.py", tmp_path)
     (tmp_path / "test_browser.py").write_text(

@@ -1,8 +1,11 @@
 """A day at work, in a browser: cards, hand-offs, a morning on the phone, a case by hand."""
 
+import io
 import re
+from datetime import datetime, timedelta
 
 import pytest
+from PyPDF2 import PdfReader
 from test_loop import World, field, open_app, stage_is
 
 
@@ -87,6 +90,27 @@ def test_a_morning_of_follow_ups_is_worked_on_a_phone(world, page_of, wait_until
     before = int(world.sql(done))
     card.get_by_label("All well").click()
     wait_until(lambda: int(world.sql(done)) == before + 1, message="it takes more than one tap")
+
+
+def test_what_is_due_is_told_in_days_across_weeks_and_months(world, page_of):
+    rita = page_of("rita")
+    rita.clock.install(time=datetime.now() + timedelta(days=20))
+    rita.goto("/odoo/my-follow-ups")
+    due = rita.locator("tr.o_data_row td[name=date_due]")
+    due.first.wait_for()
+    told = due.all_inner_texts()
+    assert all(re.fullmatch(r"\d+ days ago", each.strip()) for each in told), told
+
+
+def test_the_book_of_standards_is_printed_as_a_pdf(world, page_of):
+    marc = page_of("marc")
+    ids = world.sql("SELECT string_agg(id::text, ',') FROM care_standard WHERE state = 'published'")
+    answer = marc.request.get(
+        f"/report/pdf/customer_care.report_standards_book/{ids}", timeout=60_000
+    )
+    assert answer.headers["content-type"] == "application/pdf"
+    # its letters are drawn, not written: what can be read is how long it is
+    assert 3 <= len(PdfReader(io.BytesIO(answer.body())).pages) <= 6
 
 
 def test_an_agent_writes_down_a_case_by_hand(world, page_of):

@@ -41,3 +41,12 @@ def test_a_mail_arrives_in_the_mailbox_and_nowhere_else(server, odoo_shell, star
 def test_a_person_logs_in_with_the_browser(page_of):
     page = page_of("admin")
     page.wait_for_selector(".o_main_navbar")
+
+
+def test_the_register_is_searched_by_words_through_indexes(care_env, database):
+    indexes = care_env.sql(
+        database, "SELECT indexdef FROM pg_indexes WHERE tablename = 'care_case'"
+    )
+    by_words = [line for line in indexes if "gin_trgm_ops" in line]
+    assert any("(name " in line for line in by_words), indexes
+    assert any("(number " in line for line in by_words), indexes

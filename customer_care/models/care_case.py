@@ -167,6 +167,9 @@ class CareCase(models.Model):
         "(company_id, stage_id, severity DESC, received_at DESC, id DESC)"
         " WHERE stage_category IN ('open', 'waiting')"
     )
+    _open_list_idx = models.Index(
+        "(severity DESC, received_at DESC, id DESC) WHERE stage_category IN ('open', 'waiting')"
+    )
 
     # ------------------------------------------------------------
     # Fields

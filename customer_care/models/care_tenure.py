@@ -65,7 +65,7 @@ class CareTenure(models.Model):
         now = self.env.cr.now().replace(microsecond=0)
         link = records._care_link
         tenures = self.sudo()
-        running = tenures.search([(link, "in", records.ids), ("until", "=", False)])
+        running = tenures.search_fetch([(link, "in", records.ids), ("until", "=", False)])
         by_record = {piece[link]: piece for piece in running}
         over, new = tenures.browse(), []
         for record in records:

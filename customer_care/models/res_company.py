@@ -90,6 +90,8 @@ class ResCompany(models.Model):
         self.ensure_one()
         if not self.care_start_date or not moment:
             return False
+        if abs((moment.date() - self.care_start_date).days) > 1:  # the same day in no zone
+            return moment.date() > self.care_start_date
         local = fields.Datetime.context_timestamp(self.with_context(tz=self._care_tz()), moment)
         return local.date() >= self.care_start_date
 
@@ -99,13 +101,16 @@ class ResCompany(models.Model):
         :param leaving: users who are about to go and are not chosen any more
         """
         owned = self.env["care.owned.mixin"]
-        candidates = (
-            user,
-            user.sudo().care_substitute_id,
-            team.leader_id,
-            team.leader_id.sudo().care_substitute_id,
-        )
-        for candidate in candidates:
+
+        def candidates():
+            # one after the other: most people are there, and nobody else is read then
+            yield user
+            # sudo: who stands in for a colleague
+            yield user.sudo().care_substitute_id
+            yield team.leader_id
+            yield team.leader_id.sudo().care_substitute_id
+
+        for candidate in candidates():
             if (
                 candidate
                 and candidate not in leaving
