@@ -78,6 +78,7 @@
         "demo/sale_order_demo.xml",
         "demo/care_service_demo.xml",
         "demo/care_cause_demo.xml",
+        "demo/care_register_demo.xml",
         "demo/care_demo.xml",
         "demo/care_standard_demo.xml",
         "demo/care_playbook_demo.xml",
