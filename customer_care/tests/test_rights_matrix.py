@@ -1,4 +1,3 @@
-"""Who may do what with whose record: all models × roles × operations × own, team's, others',
 """Who may do what with whose record: all models × roles × operations × own, the team's, others',
 another company's and confidential ones, against the table below.
 
