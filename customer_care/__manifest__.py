@@ -66,11 +66,10 @@
         "views/care_standard_menus.xml",
         "views/care_remedy_views.xml",
         "views/care_authority_views.xml",
-        "views/care_cause_menus.xml",
         "views/care_register_views.xml",
         "views/care_register_settings_views.xml",
         "views/care_portal_out_templates.xml",
-        "views/care_door_menus.xml",
+        "views/care_register_menus.xml",
     ],
     "demo": [
         "demo/res_users_demo.xml",
@@ -78,8 +77,11 @@
         "demo/product_demo.xml",
         "demo/sale_order_demo.xml",
         "demo/care_service_demo.xml",
+        "demo/care_cause_demo.xml",
+        "demo/care_register_demo.xml",
         "demo/care_demo.xml",
         "demo/care_standard_demo.xml",
+        "demo/care_playbook_demo.xml",
     ],
     "assets": {
         "web.assets_backend": [

@@ -10,6 +10,7 @@
     "data": [
         "security/ir.model.access.csv",
         "security/ir_rules.xml",
+        "security/confidential_rules.xml",
         "data/ir_cron.xml",
         "data/mail_template.xml",
         "data/survey_data.xml",

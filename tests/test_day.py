@@ -115,7 +115,7 @@ def test_the_book_of_standards_is_printed_as_a_pdf(world, page_of):
 
 def test_an_agent_writes_down_a_case_by_hand(world, page_of):
     amir = page_of("amir")
-    open_app(amir, "Customer Care", "Register")
+    open_app(amir, "Customer Care", "Register", "Cases")
     amir.get_by_role("button", name="New", exact=True).click()
     field(amir, "name").locator("input, textarea").first.fill("The hob clicks")
     field(amir, "partner_id").locator("input").fill("Clara")

@@ -117,7 +117,7 @@ def report_problem(page, row, words):
 
 def open_case(page, number):
     """Somebody finds a case in the register by its number."""
-    open_app(page, "Customer Care", "Register")
+    open_app(page, "Customer Care", "Register", "Cases")
     search = page.locator(".o_searchview_input")
     page.locator(".o_searchview .o_facet_remove").first.click()
     search.fill(number)

@@ -7,6 +7,8 @@ import pytz
 from odoo import api, fields, models
 from odoo.tools import file_open
 
+from ..hooks import OUR_THREADS
+
 
 class CareDemo(models.AbstractModel):
     """Tells the demo data's story: what the shop's people and customers did, and when.
@@ -536,7 +538,7 @@ class CareDemo(models.AbstractModel):
             (
                 moment,
                 last_message,
-                ("care.case", "care.journey", "care.promise", "care.remedy", "sale.order"),
+                (*OUR_THREADS, "sale.order"),
             ),
         )
         cr.execute(
@@ -581,7 +583,7 @@ class CareDemo(models.AbstractModel):
                 (
                     "mail_message_id.model",
                     "in",
-                    ("care.case", "care.journey", "care.promise", "care.remedy", "sale.order"),
+                    (*OUR_THREADS, "sale.order"),
                 ),
                 ("notification_type", "=", "inbox"),
             ]

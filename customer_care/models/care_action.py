@@ -424,7 +424,8 @@ class CareAction(models.Model):
 
     def _done(self):
         now = self.env.cr.now().replace(microsecond=0)
-        # sudo: the state is written by the engine; whoever calls has checked the rights
+        # sudo: the state is written by the engine; whoever calls has checked the rights.
+        # The day of check in it plans the look at it.
         for action in self.sudo():
             today = action._today()
             window = timedelta(days=action.window_days)
@@ -439,7 +440,6 @@ class CareAction(models.Model):
                 }
             )
         self._end_activities()
-        self.env["care.signal"]._plan_checks(self)
 
     def _begin_check(self):
         # sudo: as in `_done`

@@ -187,3 +187,16 @@ class CareFollowup(models.Model):
         "(action_id, journey_id, occurrence_try) WHERE action_id IS NOT NULL",
         "This customer is called for this action already.",
     )
+
+    def _explain(self):
+        lines = super()._explain()
+        if self.action_id:
+            lines.insert(0, (self.env._("Action:"), self.action_id.name))
+        return lines
+
+    def _plan_again(self):
+        again = super()._plan_again()
+        if again and self.action_id:
+            # sudo: planned rows are written by the engine
+            again.sudo().action_id = self.sudo().action_id
+        return again

@@ -60,6 +60,7 @@ class CareCase(models.Model):
             ("survey", "Survey"),
             ("promise", "Broken promise"),
             ("callback", "“Call me”"),
+            ("public", "Said in public"),
             ("import", "Import"),
         ],
         "Reported By",

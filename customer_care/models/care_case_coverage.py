@@ -69,14 +69,7 @@ class CareCase(models.Model):
             # only an id: who may not read coverages reads none
             case.coverage_id = row.sudo(False)
             case.coverage_term = row.term
-            case.coverage_note = row._say() or (
-                ended
-                and self.env._(
-                    "“%(plan)s” ended on %(day)s.",
-                    plan=ended.plan_id.name,
-                    day=format_date(self.env, ended.ended_on or ended.date_end),
-                )
-            )
+            case.coverage_note = row._say() or ended._say_ended()
 
     def _received_on(self):
         """The day on which the customer told us, in the company's zone."""
@@ -235,6 +228,17 @@ class CareCase(models.Model):
 
 class CareCoverage(models.Model):
     _inherit = "care.coverage"  # pylint: disable=consider-merging-classes-inherited
+
+    def _say_ended(self):
+        """That it ran and has ended; False for none."""
+        if not self:
+            return False
+        self.ensure_one()
+        return self.env._(
+            "“%(plan)s” ended on %(day)s.",
+            plan=self.plan_id.name,
+            day=format_date(self.env, self.ended_on or self.date_end),
+        )
 
     def _say(self):
         """What applies, in a line; False for none."""

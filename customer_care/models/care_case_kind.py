@@ -1,6 +1,6 @@
 from markupsafe import Markup
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import plaintext2html
 
@@ -67,10 +67,19 @@ class CareCase(models.Model):
             "public_answer_by_id",
         }
 
+    @api.onchange("kind")
+    def _onchange_kind(self):
+        for case in self:
+            if case.kind == "mention" and case.channel == "phone":
+                case.channel = "public"
+
     def _complete_vals(self, vals_list):
         result = super()._complete_vals(vals_list)
         for vals in vals_list:
-            if vals.get("kind") == "mention" and not vals.get("partner_id"):
+            if vals.get("kind") != "mention":
+                continue
+            vals.setdefault("channel", "public")
+            if not vals.get("partner_id"):
                 company = self.env["res.company"].browse(vals["company_id"])
                 vals["partner_id"] = company._care_unknown_partner().id
         return result

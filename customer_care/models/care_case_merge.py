@@ -24,7 +24,7 @@ class CareCase(models.Model):
         "Merged Into",
         readonly=True,
         copy=False,
-        ondelete="restrict",
+        ondelete="set null",
         index="btree_not_null",
         groups=STAFF,
     )

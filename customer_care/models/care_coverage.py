@@ -184,11 +184,11 @@ class CareCoverage(models.Model):
             self.sudo().with_company(company)._follow_in(company, mine, returned or {}, past)
 
     def _follow_in(self, company, journeys, returned, past):
+        rows = self.search([("journey_id", "in", journeys.ids)], order="part")
+        if not rows and not self.env["care.service.plan"]._any(company):
+            return
         lines = self._lines(journeys)
         plans = self.env["care.service.plan"]._of_products(lines.product_id, company)
-        rows = self.search([("sale_line_id", "in", lines.ids)], order="part")
-        if not rows and not any(plans.values()):
-            return
         known = rows.grouped("sale_line_id")
         shares = self._with_customer(lines)
         returned = {**returned, **self._returned_quantities(lines)}
@@ -446,11 +446,27 @@ class CareCoverage(models.Model):
     @api.model
     def _domain_of_visitor(self):
         """The coverages that the customer who is logged in sees: their own."""
-        return [
-            ("commercial_partner_id", "=", self.env.user.commercial_partner_id.id),
-            ("end_reason", "!=", "cancelled"),
-            ("term", "!=", "none"),
-        ]
+        partner = self.env.user.commercial_partner_id
+        return self._domain_of_customer([("commercial_partner_id", "=", partner.id)])
+
+    @api.model
+    def _domain_of_customer(self, domain):
+        """What of these rows a customer is shown: what is free, and what is to be paid where
+        nothing free is running or to come.
+        """
+        alive = Domain(domain) & Domain("end_reason", "!=", "cancelled")
+        today = fields.Date.context_today(self)
+        free = (
+            Domain("term", "=", "free")
+            & Domain("end_reason", "=", False)
+            & ~Domain("date_end", "<", today)
+        )
+        # sudo: the customer's own rows, which the domain names
+        covered = self.sudo()._search(alive & free).subselect("sale_line_id")
+        return alive & (
+            Domain("term", "=", "free")
+            | (Domain("term", "=", "paid") & Domain("sale_line_id", "not in", covered))
+        )
 
 
 class CareServicePlan(models.Model):
@@ -569,11 +585,7 @@ class SaleOrder(models.Model):
             self.env["care.coverage"]
             .sudo()
             .search(
-                [
-                    ("order_id", "=", self.id),
-                    ("end_reason", "!=", "cancelled"),
-                    ("term", "!=", "none"),
-                ],
+                self.env["care.coverage"]._domain_of_customer([("order_id", "=", self.id)]),
                 order="sale_line_id, date_start, id",
             )
         )

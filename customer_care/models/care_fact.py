@@ -463,6 +463,17 @@ class CareFactSummary(models.Model):
             mine=mine.subselect(),
         )
 
+    def _check_access(self, operation):
+        """A figure is there for who sees one of the facts that it is made of."""
+        result = super()._check_access(operation)
+        if result or not self or self.env.su:
+            return result
+        hidden = self - self.search([("id", "in", self.ids)])
+        return (hidden, lambda: self._hidden(operation)) if hidden else None
+
+    def _hidden(self, operation):
+        return self.env["ir.rule"]._make_access_error(operation, self)
+
     @api.depends("measure", "month")
     def _compute_display_name(self):
         words = dict(self._selection_measure())

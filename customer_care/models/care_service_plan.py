@@ -164,6 +164,12 @@ class CareServicePlan(models.Model):
     # ------------------------------------------------------------
 
     @api.model
+    def _any(self, company):
+        """Whether a company has plans at all: who has none pays one short look for it."""
+        domain = [("company_id", "in", [False, company.id])]
+        return bool(self.with_context(active_test=True).search_count(domain, limit=1))
+
+    @api.model
     def _of_products(self, products, company):
         """The plans that products carry in a company: one search for all of them.
 

@@ -348,10 +348,10 @@ class CareAction(models.Model):
                     body=Markup("<p>%s</p><ul>%s</ul>")
                     % (
                         theirs.env._(
-                            "%s sees to it. These customers complained:", alarm.owner_id.name
+                            "%s sees to it. It began with these cases:", alarm.owner_id.name
                         ),
                         Markup("").join(
-                            Markup("<li>%s</li>") % case.display_name for case in alarm.case_ids
+                            Markup("<li>%s</li>") % case.number for case in alarm.case_ids
                         ),
                     ),
                 )

@@ -117,18 +117,22 @@ class ReportPeriod(models.AbstractModel):
         facts = self.env["care.fact"]
         words = dict(facts._fields["measure"]._description_selection(self.env))
         groups = dict.fromkeys(words)
-        for measure, count, rate, hours, median, p90 in facts._read_group(
+        for measure, count, cases, rate, hours, median, p90 in facts._read_group(
             wizard._facts_domain(),
             ["measure"],
-            ["__count", "rate:avg", "hours:avg", "median_hours:avg", "p90_hours:avg"],
+            [
+                *("__count", "denominator:sum", "rate:avg"),
+                *("hours:avg", "median_hours:avg", "p90_hours:avg"),
+            ],
         ):
             groups[measure] = {
                 "measure": words[measure],
                 "count": count,
-                "rate": rate,
-                "hours": hours,
-                "median": median,
-                "p90": p90,
+                # of a time there is no rate, and the other way round
+                "rate": rate if cases else None,
+                "hours": None if cases else hours,
+                "median": None if cases else median,
+                "p90": None if cases else p90,
                 "small": count < SMALL,
             }
         return [group for group in groups.values() if group]

@@ -38,4 +38,6 @@ from . import test_safety
 from . import test_statute
 from . import test_retention
 from . import test_fact
+from . import test_case_report
+from . import test_rights_matrix
 from . import test_remedy_joins

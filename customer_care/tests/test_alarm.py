@@ -300,6 +300,10 @@ class TestAlarm(CareCase):
         self.assertEqual(call.user_id, self.rep)
         self.assertEqual(call.name, "Does the door close?")
         self.assertGreater(call.date_due, fields.Date.today())
+        self.assertIn(alarm.name, call.explanation)
+        call.outcome_id = self.env.ref("customer_care.outcome_no_answer")
+        call.with_user(self.rep).action_done()
+        self.assertEqual(alarm.sudo().followup_ids.mapped("occurrence_try"), [1, 2])
 
     def test_an_alarm_on_a_category_asks_for_the_buyers_of_its_products(self):
         nina, _order = self._buyer("Nina", product=self.hob)

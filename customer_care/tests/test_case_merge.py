@@ -83,6 +83,31 @@ class TestCaseMerge(MailCase):
         self.env.invalidate_all()
         self.assertFalse(mine.with_user(outsider).duplicate_ids)
 
+    def test_a_customer_with_many_cases_costs_no_more(self):
+        def cost():
+            self.env.flush_all()
+            self.env.invalidate_all()
+            start = self.env.cr.sql_log_count
+            self.target.with_user(self.agent).duplicate_ids.mapped("name")
+            return self.env.cr.sql_log_count - start
+
+        cost()
+        few = cost()
+        self.env["care.case"].create(
+            [
+                {
+                    "name": f"Oven {number} is cold",
+                    "partner_id": self.customer.id,
+                    "company_id": self.company.id,
+                    "team_id": self.team.id,
+                    "owner_id": self.agent.id,
+                }
+                for number in range(30)
+            ]
+        )
+        self.assertLessEqual(cost(), few + 1)
+        self.assertGreater(len(self.target.duplicate_ids), 20)
+
     # ------------------------------------------------------------
     # Merging
     # ------------------------------------------------------------

@@ -357,6 +357,7 @@ class TestCoverage(CoverageCase):
         self.assertEqual(late.coverage_id.plan_id, paid)
         early = self._complaint(order, "2026-03-01 10:00:00")
         self.assertFalse(early.coverage_id)
+        self.assertFalse(early.coverage_note)
         paid.active = False
         self.env["care.coverage"].search([("plan_id", "=", paid.id)]).unlink()
         self.env.invalidate_all()
@@ -646,6 +647,25 @@ class TestCoveragePortal(CoverageCase, HttpCase):
         self.assertIn("Hob", text)
         self.assertIn("Starts with the delivery", text)
         self.assertNotIn("Oven", text)
+
+    def test_what_is_to_be_paid_is_shown_where_nothing_is_free_any_more(self):
+        self._paid()
+        order = self._delivered()
+        coverages = self.env["care.coverage"].sudo()
+
+        def shown(day):
+            with self._at(day):
+                found = order._care_portal_coverages()
+                mine = coverages.search(
+                    coverages.with_user(
+                        self.env["res.users"].search([("login", "=", "care_client")])
+                    )._domain_of_visitor()
+                )
+                self.assertEqual(found, mine)
+                return sorted(found.mapped("plan_id.name"))
+
+        self.assertEqual(shown("2026-05-01 10:00:00"), ["Two years"])
+        self.assertEqual(shown("2028-05-01 10:00:00"), ["Repair on bill", "Two years"])
 
     def test_a_colleague_sees_what_their_company_bought(self):
         firm = self.env["res.partner"].create({"name": "Firm", "is_company": True})

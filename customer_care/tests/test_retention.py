@@ -282,8 +282,8 @@ class TestRetention(CareCase):
             ("write to a.b+c@mail.example.org now", "write to […] now"),
             ("call 0032 475 12 34 56!", "call […]!"),
             (
-                "case C26-0001 of 2026-03-04, 129.00 paid",
-                "case C26-0001 of 2026-03-04, 129.00 paid",
+                "C26-0001 of 2026-03-04, 129.00 paid",
+                "C26-0001 of 2026-03-04, 129.00 paid",
             ),
             ("<p style='margin:16px 0'>Clara</p>", "<p style='margin:16px 0'>[…]</p>"),
             ("", ""),

@@ -76,6 +76,10 @@ RIGHTS = {
     "care.pareto": {"leader": "r"},
     "care.service.plan": {"agent": "r", "manager": "rwcu"},
     "care.coverage": {"agent": "r"},
+    "care.statute": {"agent": "r", "manager": "rwcu"},
+    "care.fact": {"agent": "r"},
+    "care.fact.summary": {"agent": "r"},
+    "care.period.report": {"leader": "rwc"},
 }
 OPERATIONS = {"r": "read", "w": "write", "c": "create", "u": "unlink"}
 #: A role has what the role before it has.
@@ -293,6 +297,8 @@ class Attack(CareCase, HttpCase):
             "care.check.line": self.journey.check_line_ids,
             **self._promised(),
             **self._remedied(),
+            **self._learnt(),
+            **self._measured(),
         }
 
     def _remedied(self):
@@ -334,7 +340,30 @@ class Attack(CareCase, HttpCase):
                 {"who": "role", "role": "agent", "company_id": self.company.id}
             ),
             "care.outlay": ledger,
-            **self._learnt(),
+        }
+
+    def _measured(self):
+        """A date of the law, a fact and the figure made of it."""
+        fact = self.env["care.fact"].create(
+            {
+                "day": fields.Date.today(),
+                "measure": "tenure",
+                "company_id": self.company.id,
+                "case_id": self.secret.id,
+                "res_model": "care.case",
+                "res_id": self.secret.id,
+                "cycle": 77,
+            }
+        )
+        return {
+            "care.statute": self.env["care.statute"].create(
+                {"name": "Secret date", "days": 3, "company_id": self.company.id}
+            ),
+            "care.fact": fact,
+            # a figure is made of the facts of who reads: see test_rights_matrix
+            "care.period.report": self.env["care.period.report"].create(
+                {"company_id": self.company.id}
+            ),
         }
 
     def _promised(self):

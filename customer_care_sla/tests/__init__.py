@@ -8,3 +8,4 @@ from . import test_promise_mail
 from . import test_replies
 from . import test_security
 from . import test_merge
+from . import test_confidential

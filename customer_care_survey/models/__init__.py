@@ -4,6 +4,7 @@ from . import care_survey_score
 from . import care_owned_mixin
 from . import care_story
 from . import care_case
+from . import care_retention
 from . import mail_batch
 from . import res_company
 from . import res_config_settings

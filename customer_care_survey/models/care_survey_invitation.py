@@ -358,7 +358,7 @@ class CareSurveyInvitation(models.Model):
             sender.send_mail_batch(
                 rows.ids,
                 email_values={"author_id": company.partner_id.id},
-                email_layout_xmlid="mail.mail_notification_light",
+                email_layout_xmlid="customer_care.mail_layout",
             )
         self._wake_mail_queue()
 

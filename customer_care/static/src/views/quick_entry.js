@@ -15,11 +15,17 @@ export class QuickEntryController extends FormController {
     }
 
     async onEnter(target) {
+        const dialog =
+            target.closest?.(".o_dialog") || document.querySelector(".o_dialog");
+        const text = dialog?.querySelector("[name='text'] textarea");
+        if (text && target !== text && !text.value.trim()) {
+            text.focus();
+            return;
+        }
         // leaving the field lets the customer be looked for first
         target.blur?.();
         await this.model.root.save();
-        const button = document.querySelector(".o_dialog footer .btn-primary");
-        button?.click();
+        dialog?.querySelector("footer .btn-primary")?.click();
     }
 }
 

@@ -1,0 +1,258 @@
+"""The complaint file and the period report: what they say, and to whom."""
+
+import re
+
+from odoo import Command
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import HttpCase, tagged
+from odoo.tools import html2plaintext, mute_logger
+
+from .common import CareCase
+
+
+@tagged("post_install", "-at_install")
+class TestCaseReport(CareCase, HttpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company.write({"care_start_date": "2020-01-01", "care_silence_days": 0})
+        cls.category = cls.env["care.category"].create(
+            {"name": "Scratched", "company_id": cls.company.id}
+        )
+        cls.order = cls._confirmed()
+        with cls._moment("2026-03-04 10:00:00"):
+            cls.case = cls._case(
+                owner_id=cls.agent.id,
+                order_id=cls.order.id,
+                category_id=cls.category.id,
+                product_id=cls.product.id,
+                received_at="2026-03-04 10:00:00",
+                resolution="The element was replaced.",
+            )
+            cls.case.message_post(
+                body="It is cold",
+                author_id=cls.customer.id,
+                message_type="email",
+                subtype_xmlid="mail.mt_comment",
+                attachments=[("photo.txt", b"x")],
+            )
+            cls.case.message_post(body="He sounds angry", message_type="comment")
+
+    @classmethod
+    def _moment(cls, moment):
+        # as `_at`, for the set-up
+        return CareCase._at(cls, moment)
+
+    def _html(self, report, records, user=None):
+        reports = self.env["ir.actions.report"].with_user(user or self.manager)
+        content, _type = reports._render_qweb_html(report, records.ids)
+        return content.decode()
+
+    def _file(self, cases=None, user=None):
+        return self._html("customer_care.report_case_file", cases or self.case, user)
+
+    def _text(self, html):
+        return re.sub(r"\s+", " ", html2plaintext(html))
+
+    # ------------------------------------------------------------
+    # The complaint file
+    # ------------------------------------------------------------
+
+    def test_the_file_says_everything_about_one_case(self):
+        self.case.action_resolve()
+        self.case._customer_answers("yes", "Thank you")
+        text = self._text(self._file(user=self.agent))
+        for word in (
+            self.case.number,
+            "The oven does not heat",
+            "It stays cold.",
+            "The element was replaced.",
+            "Clara Moreau",
+            "clara@example.com",
+            "Scratched",
+            "Oven",
+            self.order.name,
+            "care_agent",
+            "It is cold",
+            "He sounds angry",
+            "photo.txt",
+            "Thank you",
+            "Solved",
+        ):
+            self.assertIn(word, text, word)
+        self.assertIn("11:00:00", text, "in the company's zone")
+
+    def test_messages_are_marked_as_internal_or_the_customers(self):
+        html = self._file()
+        pieces = {
+            name: html[: html.index(name)].rsplit("<strong", 1)[1]
+            for name in ("It is cold", "He sounds angry")
+        }
+        self.assertIn("to or from the customer", pieces["It is cold"])
+        self.assertIn("internal", pieces["He sounds angry"])
+
+    def test_what_a_customer_writes_is_text_in_the_file(self):
+        self.case.description = "<script>alert(1)</script>"
+        self.assertNotIn("<script>alert(1)", self._file())
+
+    def test_several_cases_are_several_files(self):
+        other = self._case(name="A cracked hob")
+        html = self._file(self.case | other)
+        self.assertEqual(html.count("o_care_case_file"), 2)
+        self.assertIn("A cracked hob", html)
+
+    def test_the_file_is_for_who_may_read_the_case(self):
+        outsider = self._user("care_outside", "customer_care.group_agent")
+        client = self._user("care_client", "base.group_portal", partner_id=self.customer.id)
+        for user in (outsider, client):
+            with self.subTest(user.login), self.assertRaises(AccessError):
+                self._file(user=user)
+        self.assertIn("He sounds angry", self._file(user=self.agent2))
+        for login in (None, "care_outside", "care_client"):
+            self.authenticate(login, login)
+            with mute_logger("odoo.http", "odoo.addons.base.models.ir_rule"):
+                for kind in ("html", "text"):
+                    answer = self.url_open(
+                        f"/report/{kind}/customer_care.report_case_file/{self.case.id}"
+                    )
+                    self.assertNotIn("He sounds angry", answer.text)
+
+    def test_a_confidential_file_is_for_the_group(self):
+        keeper = self._user("care_keeper", "customer_care.group_confidential")
+        self.env.ref("customer_care.group_confidential").user_ids = [
+            Command.unlink(self.env.ref("base.user_admin").id)
+        ]
+        self.case.action_seal()
+        with self.assertRaises(AccessError):
+            self._file(user=self.manager)
+        self.assertIn("Confidential", self._file(user=keeper))
+
+    def test_danger_and_dates_of_the_law_stand_in_it(self):
+        self.env["care.statute"].create(
+            {"name": "Ten days", "days": 10, "reference": "Art. 7", "company_id": self.company.id}
+        )
+        case = self._case(safety=True)
+        text = self._text(self._file(case))
+        self.assertIn("Danger to people", text)
+        self.assertIn("Art. 7", text)
+
+    def test_it_is_printed_from_the_case(self):
+        report = self.env.ref("customer_care.action_report_case_file")
+        self.assertEqual(report.binding_model_id.model, "care.case")
+        self.assertEqual(report.report_type, "qweb-pdf")
+        actions = self.env["ir.actions.actions"].with_user(self.agent).get_bindings("care.case")
+        self.assertIn(report.id, [action["id"] for action in actions["report"]])
+
+    # ------------------------------------------------------------
+    # The period
+    # ------------------------------------------------------------
+
+    def _wizard(self, user=None, **vals):
+        return (
+            self.env["care.period.report"]
+            .with_user(user or self.leader)
+            .create(
+                {
+                    "company_id": self.company.id,
+                    "date_from": "2026-03-01",
+                    "date_to": "2026-03-31",
+                    **vals,
+                }
+            )
+        )
+
+    def _period(self, wizard):
+        return self._text(self._html("customer_care.report_period", wizard, wizard.create_uid))
+
+    def test_the_report_counts_what_was_received_in_the_period(self):
+        # still the 31st in UTC, April in Brussels
+        self._case(received_at="2026-03-31 22:30:00", kind="enquiry")
+        # already March in Brussels
+        self._case(received_at="2026-02-28 23:30:00", kind="suggestion")
+        values = self.env["report.customer_care.report_period"].with_user(self.leader)
+        counts = dict(values._counts(self._wizard()))
+        self.assertEqual(dict(counts["Kind"]), {"Complaint": 1, "Suggestion": 1})
+        self.assertEqual(dict(counts["Category"]), {"Scratched": 1, "None": 1})
+        text = self._period(self._wizard())
+        self.assertIn("Scratched", text)
+        self.assertIn("Hearth and Home", text)
+
+    def test_the_report_says_what_customers_said(self):
+        self.case.action_resolve()
+        self.case._customer_answers("no")
+        values = self.env["report.customer_care.report_period"].with_user(self.leader)
+        answers = dict(values._answers(self._wizard()))
+        self.assertEqual(answers["Not solved"], 1)
+        self.assertEqual(answers["Reopened"], 1)
+
+    def test_the_report_reads_times_from_facts_and_marks_small_samples(self):
+        self.env["care.fact"].create(
+            [
+                {
+                    "day": "2026-03-05",
+                    "measure": measure,
+                    "seconds": 7200,
+                    "numerator": 0,
+                    "denominator": 0,
+                    "company_id": self.company.id,
+                    "team_id": self.team.id,
+                    "res_model": "care.case",
+                    "res_id": number,
+                    "cycle": 1,
+                }
+                for measure, count in (("resolution", 12), ("tenure", 3))
+                for number in range(count)
+            ]
+        )
+        values = self.env["report.customer_care.report_period"].with_user(self.leader)
+        figures = {row["measure"]: row for row in values._figures(self._wizard())}
+        self.assertEqual(figures["Time to resolve"]["median"], 2)
+        self.assertFalse(figures["Time to resolve"]["small"])
+        self.assertTrue(figures["Time with one owner"]["small"])
+        text = self._period(self._wizard())
+        self.assertIn("Time to resolve 12 2.0 2.0 2.0", text.replace("  ", " "))
+
+    def test_the_report_has_the_rights_of_who_prints(self):
+        team = self.env["care.team"].create(
+            {"name": "Other", "company_id": self.company.id, "leader_id": self.manager.id}
+        )
+        self._case(received_at="2026-03-10 10:00:00", team_id=team.id, owner_id=self.manager.id)
+        values = self.env["report.customer_care.report_period"]
+        for user, count in ((self.leader, 1), (self.manager, 2)):
+            with self.subTest(user.login):
+                counts = dict(values.with_user(user)._counts(self._wizard(user)))
+                self.assertEqual(sum(number for _label, number in counts["Kind"]), count)
+        wizard = self._wizard(self.manager)
+        with self.assertRaises(AccessError):
+            self._html("customer_care.report_period", wizard, self.leader)
+        with self.assertRaises(AccessError):
+            self._wizard(self.agent)
+
+    def test_another_companys_cases_are_not_counted(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        manager = self._user("care_manager_b", "customer_care.group_manager", other)
+        values = self.env["report.customer_care.report_period"].with_user(manager)
+        counts = dict(values._counts(self._wizard(manager, company_id=other.id)))
+        self.assertEqual(counts["Kind"], [])
+        with self.assertRaises(AccessError):
+            values._counts(self._wizard(manager))
+
+    def test_a_team_narrows_it_down(self):
+        team = self.env["care.team"].create(
+            {"name": "Other", "company_id": self.company.id, "leader_id": self.leader.id}
+        )
+        values = self.env["report.customer_care.report_period"].with_user(self.manager)
+        counts = dict(values._counts(self._wizard(self.manager, team_id=team.id)))
+        self.assertEqual(counts["Kind"], [])
+
+    def test_a_period_that_ends_before_it_begins_is_refused(self):
+        with self.assertRaisesRegex(UserError, "swap the dates"):
+            self._wizard(date_from="2026-04-01", date_to="2026-03-01")
+
+    def test_the_last_month_is_proposed(self):
+        with self._at("2026-03-15 10:00:00"):
+            wizard = self.env["care.period.report"].with_user(self.leader).new({})
+            self.assertEqual(str(wizard.date_from), "2026-02-01")
+            self.assertEqual(str(wizard.date_to), "2026-02-28")
+        action = self._wizard().action_print()
+        self.assertEqual(action["report_name"], "customer_care.report_period")
