@@ -208,6 +208,39 @@ MATRIX = {
         "manager": "r r r - r",
     },
     "care.period.report": {},
+    "care.remedy": {
+        "agent": "rwcu rwcu - - -",
+        "leader": "rwcu rwcu - - -",
+        "manager": "rwcu rwcu rwcu - -",
+        "keeper": "- - - - rwcu",
+    },
+    "care.remedy.line": {
+        "agent": "rwcu rwcu - - -",
+        "leader": "rwcu rwcu - - -",
+        "manager": "rwcu rwcu rwcu - -",
+        "keeper": "- - - - rwcu",
+    },
+    "care.remedy.document": {
+        "agent": "r r - - -",
+        "leader": "r r - - -",
+        "manager": "r r r - -",
+        "keeper": "- - - - r",
+    },
+    "care.category.remedy": {
+        "agent": "r r r - r",
+        "leader": "r r r - r",
+        "manager": "rwcu rwcu rwcu - rwcu",
+        "keeper": "r r r - r",
+    },
+    # a person's own limit is theirs to know
+    "care.authority": {
+        "agent": "r - - - -",
+        "manager": "rwcu rwcu rwcu - rwcu",
+    },
+    "care.outlay": {
+        "leader": "r r - - -",
+        "manager": "r r r - -",
+    },
     "ir.attachment": {
         "agent": "rwcu rwcu - - -",
         "leader": "rwcu rwcu - - -",
@@ -348,6 +381,33 @@ FACTORIES = {
     "care.fact.summary": lambda test, place: test._figure(place),
     "care.period.report": lambda test, place: test._made(
         "care.period.report", company_id=place.company.id
+    ),
+    "care.remedy": lambda test, place: test._remedy(place),
+    "care.remedy.line": lambda test, place: test._remedy(place).line_ids,
+    "care.remedy.document": lambda test, place: test._remedy(place)._link(
+        [{"order_id": place.order.id}]
+    ),
+    "care.category.remedy": lambda test, place: test._made(
+        "care.category.remedy",
+        name="Usual",
+        category_id=test._made("care.category", name="Ours", company_id=place.company.id).id,
+    ),
+    "care.authority": lambda test, place: test._made(
+        "care.authority", who="user", user_id=place.owner.id, company_id=place.company.id
+    ),
+    "care.outlay": lambda test, place: test.env["care.outlay"]._record(
+        [
+            {
+                "name": "Given",
+                "decision": "alone",
+                "source": "remedy",
+                "kind": "refund",
+                "amount": 5,
+                "company_id": place.company.id,
+                "case_id": place.case.id,
+                "user_id": place.owner.id,
+            }
+        ]
     ),
     # what Odoo keeps of a case
     "ir.attachment": lambda test, place: test._made(
@@ -509,6 +569,19 @@ class TestRightsMatrix(CareCase):
             standard.action_publish()
             self._standards[place.name] = standard
         return self._standards[place.name]
+
+    def _remedy(self, place):
+        """A return of what the place's customer bought."""
+        place.case.write({"order_id": place.order.id, "journey_id": place.journey.id})
+        return self._made(
+            "care.remedy",
+            case_id=place.case.id,
+            kind="return",
+            text="Send it back",
+            line_ids=[
+                Command.create({"sale_line_id": place.order.order_line[:1].id, "quantity": 1})
+            ],
+        )
 
     def _checked(self, place):
         self.env["care.check"]._done(place.case, self._standard(place))
