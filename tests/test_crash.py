@@ -24,7 +24,8 @@ def snapshot(env):
                  row.state, str(bool(row.next_at)), str(row.error)]
                 for row in env[name].search([]))
     env.cr.execute(f'''
-        SELECT res_model, {made('res_model', 'res_id')}, summary, user_id, date_deadline::text, active, count(*)
+        SELECT res_model, {made('res_model', 'res_id')}, summary, user_id,
+            date_deadline::text, active, count(*)
         FROM mail_activity GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6''')
     seen['activities'] = env.cr.fetchall()
     env.cr.execute(f'''
