@@ -29,12 +29,14 @@ def snapshot(env):
         FROM mail_activity GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6''')
     seen['activities'] = env.cr.fetchall()
     env.cr.execute(f'''
-        SELECT m.model, {made('m.model', 'm.res_id')}, m.message_type, m.subject, m.author_id, count(*)
+        SELECT m.model, {made('m.model', 'm.res_id')}, m.message_type, m.subject,
+            m.author_id, count(*)
         FROM mail_message m WHERE m.model LIKE 'care.%' GROUP BY 1, 2, 3, 4, 5
         ORDER BY 1, 2, 3, 4, 5''')
     seen['messages'] = env.cr.fetchall()
     env.cr.execute(f'''
-        SELECT m.model, {made('m.model', 'm.res_id')}, m.message_type, n.res_partner_id, n.notification_type, count(*)
+        SELECT m.model, {made('m.model', 'm.res_id')}, m.message_type, n.res_partner_id,
+            n.notification_type, count(*)
         FROM mail_notification n JOIN mail_message m ON m.id = n.mail_message_id
         WHERE m.model LIKE 'care.%' GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5''')
     seen['told'] = env.cr.fetchall()
