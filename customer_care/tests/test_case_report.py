@@ -98,7 +98,7 @@ class TestCaseReport(CareCase, HttpCase):
     def test_no_link_of_the_customer_stands_in_the_file(self):
         self.case.action_resolve()
         self._run("care.notice")
-        told = self._mails(self.case).sorted("id")[-1].body
+        told = "".join(self.case.message_ids.mapped("body"))
         self.assertIn("access_token=", told)
         html = self._file()
         self.assertIn("Say whether it is solved", html)
