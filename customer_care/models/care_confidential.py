@@ -409,8 +409,9 @@ class CareAction(models.Model):
     def _may_be_told(self, user):
         """Whether ``user`` may know of this action as far as confidentiality goes."""
         self.ensure_one()
-        # sudo: whether its cases are confidential
-        cases = self.sudo().case_ids
+        # sudo: whether its cases are confidential; not read by the field, which would remember
+        # for whoever asks what superuser has seen
+        cases = self.env["care.case"].sudo().search([("action_ids", "in", self.ids)])
         return not cases or any(case._may_be_told(user) for case in cases)
 
     def _default_checker(self, team):
