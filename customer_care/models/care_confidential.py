@@ -146,8 +146,12 @@ class CareCase(models.Model):
         """Confidential from now on; whoever may not see it any more goes back to the register."""
         self.check_access("write")
         self.write({"confidential": True})
+        return self._led_back() or True
+
+    def _led_back(self):
+        """Where somebody goes who does not see these cases any more; False if they do."""
         if len(self._filtered_access("read")) == len(self):
-            return True
+            return False
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
@@ -405,6 +409,13 @@ class CareAction(models.Model):
                             user=user.sudo().name,
                         )
                     )
+
+    def _check_access(self, operation):
+        result = super()._check_access(operation)
+        if not self.env.su and any(self._ids):
+            # the rules have looked at the cases as superuser: not for the person to see
+            self.invalidate_recordset(["case_ids"], flush=False)
+        return result
 
     def _may_be_told(self, user):
         """Whether ``user`` may know of this action as far as confidentiality goes."""
