@@ -379,6 +379,13 @@ class CareFollowup(models.Model):
             row.user_id = row.case_id.owner_id
         return result
 
+    def _open_case(self):
+        case = super()._open_case()
+        # sudo: what is found on a call about something confidential is so too
+        if self.sudo().case_id.confidential and not case.sudo().confidential:
+            case.sudo().write({"confidential": True})
+        return case
+
 
 class CarePromise(models.Model):
     _inherit = "care.promise"  # pylint: disable=consider-merging-classes-inherited

@@ -396,6 +396,25 @@ class TestConfidential(CareCase, HttpCase):
         )
         self.assertNotIn(SECRET, str(read))
 
+    def test_a_problem_found_on_a_call_about_it_is_confidential_too(self):
+        self._seal()
+        followup = self.env["care.followup"].create(
+            {
+                "name": "Call",
+                "case_id": self.case.id,
+                "company_id": self.company.id,
+                "partner_id": self.customer.id,
+                "user_id": self.keeper.id,
+                "activity_type_id": self.env.ref("customer_care.mail_activity_type_followup").id,
+                "date_due": fields.Date.today(),
+                "feedback": "He has come back and shouted",
+            }
+        )
+        case = followup.with_user(self.keeper)._open_case()
+        self.assertNotEqual(case, self.case)
+        self.assertTrue(case.sudo().confidential)
+        self.assertFalse(case.with_user(self.leader).has_access("read"))
+
     # ------------------------------------------------------------
     # Actions
     # ------------------------------------------------------------
