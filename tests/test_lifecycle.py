@@ -314,7 +314,8 @@ def test_a_neutralized_copy_plans_nothing_and_tells_nobody(care_env, crew, scene
         cases = env['care.case'].browse(cases)
         cases.action_resolve()
         cases[0]._customer_answers('yes')
-        env['care.case'].create({'name': 'New', 'partner_id': cases[0].partner_id.id})
+        env['care.case'].create({
+            'name': 'New', 'partner_id': cases[0].partner_id.id, 'product_id': product})
         env.flush_all()
         env.cr.execute('UPDATE care_policy SET filter_domain = %s WHERE id = %s',
                        ("[('no_such_field', '=', 1)]", policy))
@@ -325,6 +326,7 @@ def test_a_neutralized_copy_plans_nothing_and_tells_nobody(care_env, crew, scene
         late=scene["orders"][5],
         cases=scene["cases"],
         policy=scene["policy"],
+        product=scene["product"],
     )
     tables = [
         table

@@ -127,6 +127,38 @@ class CareAuthority(models.Model):
             if rule.who != "user":
                 rule.user_id = False
 
+    @api.model
+    def _create_defaults(self):
+        """Limits to start with, for an upgrade: those that data give a new database. Where there
+        is any limit already, nothing is added.
+        """
+        if self.with_context(active_test=False).search_count([], limit=1):
+            return self.browse()
+        shared = {"who": "role", "company_id": False}
+        return self.create(
+            [
+                {
+                    **shared,
+                    "role": "agent",
+                    "sequence": 30,
+                    "amount": 50,
+                    "case_amount": 50,
+                    "order_amount": 100,
+                    "day_amount": 200,
+                },
+                {
+                    **shared,
+                    "role": "leader",
+                    "sequence": 20,
+                    "amount": 500,
+                    "case_amount": 500,
+                    "order_amount": 1000,
+                    "day_amount": 2000,
+                },
+                {**shared, "role": "manager", "sequence": 10, "is_unlimited": True},
+            ]
+        )
+
     # ------------------------------------------------------------
     # Which limit
     # ------------------------------------------------------------

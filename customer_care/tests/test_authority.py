@@ -187,6 +187,20 @@ class TestAuthority(AuthorityCase):
                 with self.subTest(user=user.login), self.assertRaises(AccessError):
                     act(self.leader_limit.with_user(user))
 
+    def test_an_upgrade_brings_the_limits_of_a_new_database_once(self):
+        names = ("who", "role", "amount", "case_amount", "order_amount", "day_amount")
+        new = [
+            self.env.ref(f"customer_care.authority_{role}").read([*names, "is_unlimited"])[0]
+            for role in ("agent", "leader", "manager")
+        ]
+        authority = self.env["care.authority"].with_context(active_test=False)
+        self.assertFalse(authority._create_defaults())
+        authority.search([]).unlink()
+        rows = authority._create_defaults().read([*names, "is_unlimited"])
+        for row in (*rows, *new):
+            del row["id"]
+        self.assertEqual(rows, new)
+
     # ------------------------------------------------------------
     # Splitting
     # ------------------------------------------------------------
