@@ -66,6 +66,19 @@ class CarePareto(models.Model):
         for row in self:
             row.display_name = row.subject
 
+    def _check_access(self, operation):
+        """Odoo asks the rules of records as superuser, who reads other rows than the person:
+        only what the person finds is theirs to read.
+        """
+        result = super()._check_access(operation)
+        if result or self.env.su or not any(self._ids):
+            return result
+        forbidden = self - self.with_context(active_test=False).search([("id", "in", self.ids)])
+        if forbidden:
+            rules = self.env["ir.rule"]
+            return forbidden, lambda: rules._make_access_error(operation, forbidden)
+        return None
+
     @property
     def _table_query(self):
         # as whoever reads: the cases' own rules say what is counted

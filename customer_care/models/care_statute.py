@@ -174,6 +174,17 @@ class CareNotice(models.Model):
             )
         self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(vals_list)
 
+    @api.model
+    def _announce_anew(self, kind, case, moment):
+        """Tell of something once more, or at another time than was planned."""
+        rows = self.search([("kind", "=", kind), ("case_id", "=", case.id)])
+        waiting = rows.filtered(lambda row: row.occurrence == case.cycle)
+        if waiting:
+            waiting.write({"state": "planned", "attempts": 0, "next_at": moment})
+            waiting._trigger_due()
+        elif case._care_covered():
+            self._announce_at(kind, {case: moment})
+
     def _after_told(self, kind):
         result = super()._after_told(kind)
         if kind == "case_received":
@@ -299,6 +310,25 @@ class CareCase(models.Model):
                 case.write(vals)
         for target, moments in warnings.items():
             self.env["care.notice"]._announce_at(f"statute_{target}", moments)
+
+    def _merge_fields(self, sources):
+        """The law counts from the first time that the customer told us; who has had an answer
+        about one of the cases has had it about both.
+        """
+        result = super()._merge_fields(sources)
+        everything = self | sources
+        known = everything.filtered("acknowledged_at").sorted("acknowledged_at")[:1]
+        if known and known != self:
+            self.acknowledged_at = known.acknowledged_at
+        for target, (field, link) in TARGETS.items():
+            first = everything.filtered(field).sorted(field)[:1]
+            if not first or first == self:
+                continue
+            self.write({field: first[field], link: first[link].id})
+            kind = f"statute_{target}"
+            warn = first[field] - timedelta(days=first[link].warn_days)
+            self.env["care.notice"]._announce_anew(kind, self, max(warn, self.env.cr.now()))
+        return result
 
     def _acknowledged(self):
         """The customer knows that we know, by mail or by a person's answer."""

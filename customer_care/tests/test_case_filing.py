@@ -305,6 +305,59 @@ class TestMailDoor(MailCase):
         )
         self.assertEqual(case.stage_category, "open")
 
+    def _write(self, case, author, **vals):
+        """Somebody writes on the page of a case."""
+        return case.message_post(
+            **{
+                "body": "It is cold again",
+                "author_id": author.id,
+                "message_type": "comment",
+                "subtype_xmlid": "mail.mt_comment",
+                **vals,
+            }
+        )
+
+    def test_a_message_on_the_page_reopens_what_was_resolved_as_a_mail_does(self):
+        case, _told = self._resolved()
+        self._write(case, self.customer)
+        self.assertEqual(case.stage_category, "open")
+        self.assertEqual(case.cycle, 2)
+        self.assertFalse(case.customer_answer, "they have written, and not pressed a button")
+        self._run("care.notice")
+        self.assertEqual(case.activity_ids.user_id, case.owner_id)
+
+    def test_neither_we_nor_a_note_nor_a_machine_nor_the_provider_reopens(self):
+        provider = self.env["res.partner"].create({"name": "Fixit", "email": "fix@example.com"})
+        case, _told = self._resolved()
+        case.provider_id = provider
+        self._write(case, self.agent.partner_id)
+        self._write(case, self.customer, subtype_xmlid="mail.mt_note")
+        self._write(case, self.customer, message_type="auto_comment")
+        self._write(case, self.customer, message_type="out_of_office")
+        self._write(case, provider)
+        self.assertEqual(case.stage_category, "resolved")
+        self.assertEqual(case.cycle, 1)
+
+    def test_a_message_on_the_page_of_a_closed_case_is_told_its_owner_once(self):
+        case, _told = self._resolved()
+        case._customer_answers("yes")
+        self.assertFalse(case.activity_ids, "the answer itself is none")
+        self._write(case, self.customer)
+        self._write(case, self.customer)
+        self.assertEqual(case.stage_category, "closed")
+        self.assertEqual(case.activity_ids.user_id, case.owner_id)
+        self.assertEqual(len(case.activity_ids), 1)
+
+    def test_a_message_on_an_old_page_of_a_merged_case_is_read_where_it_goes_on(self):
+        source, (target, _told) = self._case(), self._resolved()
+        source._merge_into(target)
+        message = self._write(source, self.customer, attachments=[("photo.png", PNG)])
+        self.assertEqual(message.res_id, target.id)
+        self.assertEqual(message.attachment_ids.res_id, target.id)
+        self.assertEqual(target.stage_category, "open")
+        self.assertEqual(source.stage_category, "cancelled")
+        self.assertFalse(source.activity_ids)
+
     def test_a_colleague_of_the_customer_and_who_was_copied_in_may_answer(self):
         firm = self.env["res.partner"].create({"name": "Firm", "is_company": True})
         self.customer.parent_id = firm
