@@ -59,7 +59,7 @@ class CareCase(models.Model):
         # compared by identity: nobody says from afar that something is imported
         self = self.with_context(care_import=ENGINE)  # noqa: PLW0642
         if "partner_id" not in fields:
-            return super(CareCase, self).load(fields, data)
+            return super().load(fields, data)
         self.check_access("create")
         column = fields.index("partner_id")
         known, messages = self._import_customers([row[column] for row in data]), []
@@ -84,7 +84,7 @@ class CareCase(models.Model):
             return {"ids": False, "messages": messages, "nextrow": 0}
         names = [*fields]
         names[column] = "partner_id/.id"
-        return super(CareCase, self).load(names, rows)
+        return super().load(names, rows)
 
     def _import_complaint(self, text, partners):
         if partners:

@@ -319,9 +319,8 @@ class TestAlarm(CareCase):
             for _n in range(2):
                 alarm.action_plan_followups()
         self.assertEqual(
-            alarm.sudo().followup_ids.journey_id, self.env["care.journey"].union(
-                *(self._journey(order) for order in orders)
-            )
+            alarm.sudo().followup_ids.journey_id,
+            self.env["care.journey"].union(*(self._journey(order) for order in orders)),
         )
         self.assertEqual(len(alarm.sudo().followup_ids), 5)
 

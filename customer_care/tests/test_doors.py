@@ -154,7 +154,12 @@ class TestPortalForm(DoorCase):
         old = time.time() - TOO_LONG - 60
         with patch("odoo.addons.customer_care.controllers.filing.time.time", lambda: old):
             page = self.url_open("/my/cases/new")
-        for stamp in (self._hidden(page)["stamp"], "1.é", "é", "\udcff.x".encode("utf-8", "replace")):
+        for stamp in (
+            self._hidden(page)["stamp"],
+            "1.é",
+            "é",
+            "\udcff.x".encode("utf-8", "replace"),
+        ):
             with self.subTest(stamp):
                 answer = self._send("/my/cases/new", stamp=stamp, **self.WORDS)
                 self.assertEqual(answer.status_code, 200)

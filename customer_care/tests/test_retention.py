@@ -17,7 +17,6 @@ from ..models.care_retention import Scrubber
 from .common import CareCase
 
 
-
 class Killed(BaseException):
     """As when the server goes down: nobody catches it."""
 
