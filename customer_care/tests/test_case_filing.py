@@ -3,6 +3,7 @@
 import base64
 from email.message import EmailMessage
 
+from odoo.exceptions import AccessError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -129,6 +130,46 @@ class TestCaseFiling(CareCase):
         mail = case.message_ids.filtered(lambda m: m.message_type == "auto_comment")
         self.assertIn(case.number, mail.subject)
         self.assertIn(case.partner_id, mail.notified_partner_ids)
+
+    def test_how_a_case_came_in_is_not_said_by_hand_where_the_engine_knows(self):
+        cases = self.env["care.case"].with_user(self.agent)
+        vals = {"name": "Oven", "partner_id": self.customer.id, "team_id": self.team.id}
+        for channel in ("import", "portal", "form", "survey", "followup", "promise"):
+            with self.subTest(channel):
+                with self.assertRaises(AccessError):
+                    cases.create({**vals, "channel": channel})
+                with self.assertRaises(AccessError):
+                    cases.with_context(
+                        default_channel=channel, import_file=True, care_import=True
+                    ).create(vals)
+        for channel in ("phone", "mail", "public", "callback"):
+            case = cases.create({**vals, "channel": channel})
+            self.assertEqual(case.channel, channel)
+            self.assertTrue(
+                self.env["care.notice"].search_count([("case_id", "=", case.id)]), channel
+            )
+        with self.assertRaises(AccessError):
+            case.channel = "import"
+        case.channel = "mail"
+        case.sudo().channel = "portal"
+        with self.assertRaises(AccessError):
+            case.channel = "mail"
+        case.write({"channel": "portal", "name": "Oven again"})
+        self.assertEqual(case.name, "Oven again")
+        self.assertEqual(case.copy().channel, "phone")
+
+    def test_a_customer_lists_cases_in_an_order_that_tells_nothing(self):
+        client = self._user("care_client9", "base.group_portal", partner_id=self.customer.id)
+        old = self._case(severity="3", received_at="2026-01-01 10:00:00")
+        new = self._case(severity="0", received_at="2026-01-02 10:00:00")
+        mine = self.env["care.case"].with_user(client)
+        self.assertEqual(mine.search([]), new | old)
+        self.assertEqual(mine.search_read([], ["name"])[0]["id"], new.id)
+        self.assertEqual(mine.search_count([]), 2)
+        with self.assertRaises(AccessError):
+            mine.search([], order="severity desc")
+        staff = self.env["care.case"].with_user(self.agent)
+        self.assertEqual(staff.search([("id", "in", (old | new).ids)]), old | new)
 
     def test_files_are_kept_with_names_that_do_no_harm_and_the_customer_sees_them(self):
         case = self._file(
