@@ -141,7 +141,9 @@ class CareCase(models.Model):
             # sudo: planned rows are written by the engine
             sent = self.filtered(
                 lambda case: (
-                    case._care_covered()
+                    # what is confidential leaves the house by somebody's hand alone
+                    not case.confidential
+                    and case._care_covered()
                     and case.provider_id
                     and case.coverage_id.plan_id.partner_id == case.provider_id
                     and case.coverage_id.plan_id.send_at_once
@@ -166,7 +168,21 @@ class CareCase(models.Model):
                 )
             )
         self.provider_id = provider
-        if not self.env["care.notice"]._announce("case_provider", self):
+        # sudo: planned rows are the engine's
+        notices = self.env["care.notice"].sudo()
+        stopped = notices.search(
+            [
+                ("kind", "=", "case_provider"),
+                ("case_id", "=", self.id),
+                ("occurrence", "=", self.cycle),
+                ("state", "=", "cancelled"),
+            ]
+        )
+        if stopped:
+            # it was planned, and stopped before it was sent
+            stopped.write({"state": "planned", "attempts": 0, "next_at": self.env.cr.now()})
+            stopped._trigger_due()
+        elif not notices._announce("case_provider", self):
             raise UserError(
                 self.env._("It has been sent to the provider already. Write them in the chatter.")
             )
