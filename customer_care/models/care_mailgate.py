@@ -298,7 +298,11 @@ class CareCase(models.Model):
         result = super().message_update(msg_dict, update_vals)
         msg_dict["attachments"] = self._mail_files(msg_dict)
         sender = email_normalize(msg_dict.get("email_from") or "")
-        if msg_dict.get("message_type") == "email" and not self._mail_is_staff(sender):
+        if (
+            msg_dict.get("message_type") == "email"
+            and not self._mail_is_staff(sender)
+            and not self.sudo()._mail_is_provider(sender)
+        ):
             # sudo: the customer's word is heard by the engine
             self.sudo()._customer_replied()
         return result
