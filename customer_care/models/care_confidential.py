@@ -494,10 +494,7 @@ class MailActivity(models.Model):
             name
             for name in self.pool.descendants(["mail.activity.mixin"], "_inherit")
             if name == "care.case"
-            or (
-                name.startswith("care.")
-                and set(CASE_LINKS) & set(self.pool[name]._fields)
-            )
+            or (name.startswith("care.") and set(CASE_LINKS) & set(self.pool[name]._fields))
         ]
 
     @api.model

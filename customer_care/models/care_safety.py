@@ -194,9 +194,7 @@ class CareCase(models.Model):
 
     def _tell_safety(self):
         """Tell of these dangers, as superuser: each time that one is raised."""
-        self.env["care.notice"]._announce_danger(
-            self.filtered(lambda case: case._care_covered())
-        )
+        self.env["care.notice"]._announce_danger(self.filtered(lambda case: case._care_covered()))
 
     # ------------------------------------------------------------
     # The leader's word

@@ -446,9 +446,7 @@ class TestCoverage(CoverageCase):
             case.action_send_to_provider()
 
     def test_a_confidential_complaint_is_sent_to_the_dealer_by_the_button_alone(self):
-        self.env.ref("customer_care.group_confidential").user_ids = [
-            Command.link(self.agent.id)
-        ]
+        self.env.ref("customer_care.group_confidential").user_ids = [Command.link(self.agent.id)]
         dealer = self._dealer()
 
         def sent(case):
