@@ -205,6 +205,7 @@ class TestStatute(CareCase):
                 case.create({"name": "x", "partner_id": self.customer.id, "received_at": later})
         # a clock that goes a little fast
         case.received_at = now + timedelta(minutes=2)
+        self.env.cr.flush()
         case = case.with_context(tracking_disable=False)
         case.received_at = now - timedelta(days=1)
         self.env.flush_all()
