@@ -121,6 +121,7 @@ class CareCase(models.Model):
     received_at = fields.Datetime(
         required=True,
         default=fields.Datetime.now,
+        tracking=True,
         help="When the customer told us; not when we wrote it down.",
     )
     resolution = fields.Text(

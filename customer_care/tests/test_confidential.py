@@ -368,6 +368,70 @@ class TestConfidential(CareCase, HttpCase):
             with self.subTest(user=user.login), self.assertRaises(AccessError):
                 tracked.with_user(user).read(["new_value_char"])
 
+    def test_messages_of_what_hangs_on_it_are_hidden_too(self):
+        self._hanging_on_it()
+        remedy = self.env["care.remedy"].search([("case_id", "=", self.case.id)])
+        promise = self.env["care.promise"].search([("case_id", "=", self.case.id)])
+        notes = self.env["mail.message"]
+        for thread in (remedy, promise):
+            thread.message_subscribe(partner_ids=self.agent2.partner_id.ids)
+            notes |= thread.message_post(
+                body=SECRET,
+                author_id=self.leader.partner_id.id,
+                message_type="comment",
+                partner_ids=self.agent2.partner_id.ids,
+            )
+        notes.starred_partner_ids = self.agent2.partner_id
+        theirs = notes.with_user(self.agent2)
+        self.assertEqual(theirs.search([("id", "in", notes.ids)]), notes)
+        self._seal()
+        self.env.invalidate_all()
+        self.assertFalse(remedy.message_partner_ids & self.agent2.partner_id)
+        self.assertFalse(promise.message_partner_ids & self.agent2.partner_id)
+        self.assertFalse(notes.notification_ids)
+        self.assertFalse(notes.partner_ids | notes.starred_partner_ids)
+        for user in (self.agent2, self.leader):
+            for note in notes:
+                with self.subTest(user=user.login, note=note.model):
+                    mine = note.with_user(user)
+                    self.assertFalse(mine.search([("id", "=", note.id)]))
+                    with self.assertRaises(AccessError), mute_logger("odoo.models"):
+                        mine.read(["body"])
+        kept = notes.with_user(self.keeper).search([("id", "in", notes.ids)])
+        self.assertEqual(kept, notes)
+
+    def test_mentioning_somebody_on_what_hangs_on_it_tells_them_nothing(self):
+        self._hanging_on_it()
+        self.agent2.notification_type = "email"
+        self._seal()
+        before = self.env["mail.mail"].search([])
+        for model in ("care.remedy", "care.promise"):
+            thread = self.env[model].search([("case_id", "=", self.case.id)], limit=1)
+            thread.message_post(
+                body=SECRET, message_type="comment", partner_ids=self.agent2.partner_id.ids
+            )
+        self.assertFalse(self._mails_to(self.agent2.partner_id) - before)
+
+    def test_a_fact_that_was_written_while_it_was_sealed_is_hidden(self):
+        self._hanging_on_it()
+        facts = self.env["care.fact"].search([("case_id", "=", self.case.id)])
+        self.assertTrue(facts)
+        self._seal()
+        # as the job has written them, which did not know of the sealing
+        facts.write({"confidential": False})
+        self.env.flush_all()
+        self.env.invalidate_all()
+        for user in self.outsiders:
+            with self.subTest(user.login):
+                mine = self.env["care.fact"].with_user(user)
+                self.assertFalse(mine.search([("id", "in", facts.ids)]))
+        # and they are back when it is not confidential any more
+        self.case.with_user(self.keeper).action_unseal()
+        self.env.flush_all()
+        self.env.invalidate_all()
+        mine = self.env["care.fact"].with_user(self.manager)
+        self.assertEqual(mine.search([("id", "in", facts.ids)]), facts)
+
     def test_whatever_points_to_it_shows_a_number_and_no_name(self):
         journey = self._journey(self._confirmed())
         followup = self.env["care.followup"].create(
@@ -620,6 +684,43 @@ class TestConfidential(CareCase, HttpCase):
     # ------------------------------------------------------------
     # The customer
     # ------------------------------------------------------------
+
+    def test_a_link_that_one_of_us_has_kept_opens_nothing_after_sealing(self):
+        merged = self._case(name="The same", owner_id=self.agent.id)
+        links = []
+        for case in (self.case, merged):
+            action = case.with_user(self.agent).action_preview()
+            links.append(f"/my/cases/{case.id}?access_token={case.access_token}")
+            self.assertIn(case.access_token, action["url"])
+        merged._merge_into(self.case)
+        self.env.flush_all()
+        for link in links:
+            self.assertIn(SECRET, self.url_open(link).text)
+        self._seal()
+        for login in (None, "care_agent"):
+            self.authenticate(login, login and "care_agent")
+            for link in links:
+                with self.subTest(login=login, link=link):
+                    self.assertNotIn(SECRET, self.url_open(link).text)
+
+    def test_a_case_that_is_merged_into_it_is_no_way_to_it(self):
+        merged = self._case(name="The same", owner_id=self.agent.id)
+        merged.with_user(self.agent).action_preview()
+        link = f"/my/cases/{merged.id}?access_token={merged.access_token}"
+        self._seal()
+        merged._merge_into(self.case)
+        self.env.flush_all()
+        self.assertNotIn(SECRET, self.url_open(link).text)
+
+    def test_the_customers_new_link_opens_nothing_to_one_of_us_who_may_not_see_it(self):
+        self._seal()
+        link = f"/my/cases/{self.case.id}?access_token={self.case._portal_ensure_token()}"
+        self.env.flush_all()
+        for login in ("care_agent", "care_manager"):
+            self.authenticate(login, login)
+            self.assertNotIn(SECRET, self.url_open(link).text)
+        self.authenticate("care_keeper", "care_keeper")
+        self.assertIn(SECRET, self.url_open(link).text)
 
     def test_the_customer_sees_his_own_case_as_before(self):
         client = self._user("care_client", "base.group_portal", partner_id=self.customer.id)
