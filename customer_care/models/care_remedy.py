@@ -264,8 +264,7 @@ class CareRemedy(models.Model):
         self.ensure_one()
         company = self.company_id or self.sudo().case_id.company_id
         currency = self.currency_id or company.currency_id
-        today = self.env["care.outlay"]._today(company)
-        return currency._convert(self.amount or 0, company.currency_id, company, today)
+        return self.env["care.outlay"]._worth(self.amount or 0, currency, company)[0]
 
     def _who_approves(self, among=None):
         """Who may say yes to this remedy: not who proposed it.
@@ -349,14 +348,7 @@ class CareRemedy(models.Model):
                     )
                 )
             # without a rate it would count one for one
-            rates = self.env["res.currency.rate"].sudo()
-            if currency not in (company.currency_id, order.currency_id) and not rates.search_count(
-                [
-                    ("currency_id", "=", currency.id),
-                    ("company_id", "in", (False, company.root_id.id)),
-                ],
-                limit=1,
-            ):
+            if not self.env["care.outlay"]._is_rated(currency, company):
                 raise ValidationError(
                     self.env._(
                         "There is no rate for %(currency)s. Choose %(other)s.",
@@ -1160,7 +1152,13 @@ class CareRemedy(models.Model):
             others = (remedy.document_ids.move_id - move).filtered(
                 lambda other: other.state == "posted"
             )
-            rest = remedy.amount_company - sum(map(abs, others.mapped("amount_total_signed")))
+            if remedy.currency_id == move.currency_id:
+                # the rate of one day or another gives nothing more away
+                rest = remedy.amount - sum(others.mapped("amount_total"))
+                worth = self.env["care.outlay"]._worth
+                rest = worth(max(rest, 0), move.currency_id, move.company_id, move.invoice_date)[0]
+            else:
+                rest = remedy.amount_company - sum(map(abs, others.mapped("amount_total_signed")))
             # taxes and rates are rounded line by line
             slack = move.company_currency_id.rounding * (len(move.invoice_line_ids) + 1)
             allowed[move] = max(rest, 0) + slack
