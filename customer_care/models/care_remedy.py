@@ -257,7 +257,8 @@ class CareRemedy(models.Model):
         self.ensure_one()
         case = case or self.case_id
         order = self.order_id._origin or (case.order_id if self.state == "draft" else False)
-        return [(case, order or self.env["sale.order"], self._in_company_currency())]
+        order = order or self.env["sale.order"]
+        return [(case, order._care_first_order(), self._in_company_currency())]
 
     def _in_company_currency(self):
         """The amount at today's rate."""
@@ -607,6 +608,10 @@ class CareRemedy(models.Model):
         """Refuse what could not be done anyway, with what to do about it."""
         self.ensure_one()
         kind = self._label("kind")
+        if self.kind == "replacement" and self.state == "draft":
+            # sudo: prices may have changed since it was proposed
+            for line in self.sudo().line_ids:
+                line.amount = line._price()
         if self.kind in TOLD and not (self.text or "").strip():
             raise UserError(
                 self.env._("%s: write what the customer should read.", kind),
@@ -624,7 +629,23 @@ class CareRemedy(models.Model):
             raise UserError(self.env._("%s: the amount is the sum of its products.", kind))
         if self.kind not in FREE + ("repair", "replacement") and not self.amount:
             raise UserError(self.env._("%s: enter an amount.", kind))
+        if (
+            self.kind == "repair"
+            and self.state == "draft"
+            and not self.amount
+            # sudo: what the case says of its product
+            and self.sudo().case_id.coverage_term != "free"
+        ):
+            raise UserError(
+                self.env._(
+                    "%s: enter what it costs us. Only where a free service runs on the product "
+                    "of the case it may be 0.",
+                    kind,
+                )
+            )
         self.line_ids._check_line()
+        if self.kind == "replacement":
+            self.line_ids._check_left()
         if self.kind == "refund":
             # sudo: what was invoiced, whoever gives it back
             self.sudo()._refund_parts()
@@ -649,6 +670,9 @@ class CareRemedy(models.Model):
         self.ensure_one()
         remedy, authority = self.sudo(), self.env["care.authority"]
         user, parts = self.env.user, remedy._parts()
+        if approving and remedy.kind == "replacement":
+            # something may have been given since it was asked for
+            remedy.line_ids._check_left()
         verdict = authority._verdict(user, remedy.company_id, remedy.kind, parts, skip=remedy)
         if not verdict.allowed:
             names = ", ".join(remedy._who_approves().sudo().mapped("name"))
@@ -816,7 +840,13 @@ class CareRemedy(models.Model):
         self.ensure_one()
         # sudo: the customer's word is taken by the engine; the route has checked the token
         remedy = self.sudo()
-        if answer not in ("accept", "decline") or not remedy._is_open_offer():
+        customer = remedy.case_id.partner_id.commercial_partner_id
+        if (
+            answer not in ("accept", "decline")
+            or not remedy._is_open_offer()
+            # the case is another customer's by now
+            or remedy.partner_id.commercial_partner_id != customer
+        ):
             return False
         remedy._claim("offered")
         author = author or remedy.partner_id

@@ -34,6 +34,19 @@ class SaleOrder(models.Model):
                 found[order.id] = found.get(order.id, remedies.browse()) | remedy
         return found
 
+    def _care_first_order(self):
+        """The order that was sold, where this one replaces something of it."""
+        order, seen = self, self.browse()
+        while order and order not in seen:
+            seen |= order
+            # sudo: what a remedy made, whoever looks at the order
+            made = self.env["care.remedy.document"].sudo()
+            document = made.search(
+                [("order_id", "=", order.id), ("remedy_id.kind", "=", "replacement")], limit=1
+            )
+            order = document.remedy_id.order_id.with_env(self.env) or order
+        return order
+
     def action_care_open_remedies(self):
         self.ensure_one()
         remedies = self._care_remedies().get(self.id, self.env["care.remedy"])

@@ -441,6 +441,112 @@ class TestRemedy(RemedyCase):
         with self.assertRaises(UserError):
             remedy.action_go()
 
+    def _replacement(self, line=None, quantity=1, **vals):
+        line = line or self.line
+        vals.setdefault("case", self._case(owner_id=self.agent.id, order_id=line.order_id.id))
+        return self._remedy(
+            "replacement",
+            proceed="execute",
+            line_ids=[Command.create({"sale_line_id": line.id, "quantity": quantity})],
+            **vals,
+        )
+
+    def test_the_replacement_of_a_replacement_counts_at_what_the_first_was_sold_for(self):
+        self.product.lst_price = 1
+        first = self._replacement(user=self.manager)
+        first.action_go()
+        free = first.sudo().document_ids.order_id.order_line
+        self.assertEqual(free.price_total, 0)
+        second = self._replacement(free)
+        self.assertEqual(second.amount, 900)
+        with self.assertRaises(UserError):
+            second.action_go()
+        second = self._replacement(free, user=self.manager)
+        second.action_go()
+        # and counts on the order that was sold
+        outlays = self.env["care.outlay"].search([("remedy_id", "in", (first | second).ids)])
+        self.assertEqual(outlays.order_id, self.order)
+        self.assertEqual(outlays.mapped("amount"), [900, 900])
+        third = self._replacement(second.sudo().document_ids.order_id.order_line)
+        self.assertEqual(third.amount, 900)
+
+    def test_a_gift_is_replaced_at_what_it_is_worth(self):
+        self.product.write({"lst_price": 700, "standard_price": 300})
+        for vals in ({"price_unit": 0}, {"discount": 100}):
+            order = self._confirmed(
+                order_line=[
+                    Command.create({"product_id": self.product.id, "product_uom_qty": 1, **vals})
+                ]
+            )
+            with self.subTest(vals=vals):
+                remedy = self._replacement(order.order_line)
+                self.assertEqual(remedy.amount, 700)
+                with self.assertRaises(UserError):
+                    remedy.action_go()
+
+    def test_what_was_replaced_or_paid_back_is_not_replaced_again(self):
+        self._replacement(user=self.manager).action_go()
+        with self.assertRaises(UserError):
+            self._replacement(quantity=2, user=self.manager).action_go()
+        asked = self._replacement()
+        asked.action_ask()
+        self._invoiced()
+        refund = self._refund(900, user=self.manager, proceed="execute")
+        refund.action_go()
+        with self.assertRaises(UserError):
+            asked.with_user(self.manager).action_approve()
+        with self.assertRaises(UserError):
+            self._replacement(user=self.manager).action_go()
+
+    def test_a_price_that_was_lowered_is_replaced_all_the_same(self):
+        self._invoiced()
+        self._refund(90, proceed="execute").action_go()
+        remedy = self._replacement(quantity=2, user=self.manager)
+        remedy.action_go()
+        self.assertEqual(remedy.state, "executed")
+
+    def test_a_repair_says_what_it_costs_unless_a_free_service_pays(self):
+        remedy = self._remedy("repair", amount=0)
+        with self.assertRaises(UserError):
+            remedy.action_go()
+        with self.assertRaises(UserError):
+            remedy.action_ask()
+        self.patch(
+            self.env.registry["care.coverage"],
+            "_find",
+            lambda coverages, wants: [
+                (coverages.new({"term": "free"}), coverages.browse()) for _want in wants
+            ],
+        )
+        self.case.invalidate_recordset()
+        remedy.action_go()
+        self.assertEqual(remedy.state, "offered")
+
+    def test_the_customer_does_not_change_under_a_promise(self):
+        other = self.env["res.partner"].create({"name": "Somebody else"})
+        for amount, state in ((30, "offered"), (400, "asked")):
+            remedy = self._remedy(amount=amount)
+            remedy.action_go() if state == "offered" else remedy.action_ask()
+            self.assertEqual(remedy.state, state)
+            with self.subTest(state), self.assertRaisesRegex(UserError, "promised"):
+                self.case.with_user(self.agent).write({"partner_id": other.id, "order_id": False})
+            remedy.action_cancel()
+        self.case.with_user(self.agent).write({"partner_id": other.id, "order_id": False})
+        # the engine does it and takes the offer back
+        remedy = self._remedy(amount=30)
+        remedy.action_go()
+        self.case.sudo().partner_id = self.customer
+        self.assertEqual(remedy.state, "cancelled")
+        self.assertFalse(self.case._care_offers())
+
+    def test_another_customers_offer_is_neither_shown_nor_answered(self):
+        remedy = self._remedy(amount=30)
+        remedy.action_go()
+        remedy.sudo().partner_id = self.env["res.partner"].create({"name": "Somebody else"})
+        self.assertFalse(self.case._care_offers())
+        self.assertFalse(remedy._customer_answers("accept"))
+        self.assertEqual(remedy.state, "offered")
+
     def test_a_discount_comes_off_the_next_quotation_once(self):
         remedy = self._remedy("discount", amount=50, proceed="execute")
         remedy.action_go()
