@@ -955,26 +955,27 @@ class CareRemedy(models.Model):
     def _refund_parts(self):
         """Which part of which invoice line is given back.
 
-        :return: dict invoice -> list of (invoice line, quantity in its unit, amount)
+        :return: dict invoice -> list of (remedy line, invoice line, quantity in its unit, amount)
         :raise UserError: if it was not invoiced, or is given back already
         """
         self.ensure_one()
         result = {}
         for line in self.line_ids:
             left, money = line.quantity, line.amount
-            for source, free in line._refundable():
-                unit = line.sale_line_id.product_uom_id
+            unit = line.sale_line_id.product_uom_id
+            for source, free, rest in line._refundable():
                 taken = min(left, free)
-                if unit.is_zero(taken) or taken < 0:
+                if unit.compare(taken, 0) <= 0:
                     continue
-                share = self.currency_id.round(line.amount * taken / line.quantity)
-                last = unit.is_zero(left - taken)
+                left -= taken
+                share = money
+                if not unit.is_zero(left):
+                    share = self.currency_id.round(line.amount * taken / line.quantity)
+                share = min(share, max(rest, 0.0))
+                money -= share
                 quantity = unit._compute_quantity(taken, source.product_uom_id, round=False)
-                result.setdefault(source.move_id, []).append(
-                    (source, quantity, money if last else share)
-                )
-                left, money = left - taken, money - share
-                if last:
+                result.setdefault(source.move_id, []).append((line, source, quantity, share))
+                if unit.is_zero(left):
                     left = 0
                     break
             if left:
@@ -983,13 +984,26 @@ class CareRemedy(models.Model):
                         "%(product)s: only what was invoiced and not given back yet can be "
                         "refunded; that is %(count)s less than you chose.",
                         product=line.product_id.display_name,
-                        count=left,
+                        count=f"{left:g}",
+                    )
+                )
+            if self.currency_id.compare_amounts(money, 0) > 0:
+                raise UserError(
+                    self.env._(
+                        "%(product)s: a part of its price was given back already; that leaves "
+                        "%(amount)s.",
+                        product=line.product_id.display_name,
+                        amount=format_amount(self.env, line.amount - money, self.currency_id),
                     )
                 )
         return result
 
     def _credit(self, invoice, parts):
-        """A draft credit note of parts of ``invoice``, by Odoo's own reversal."""
+        """A draft credit note of parts of ``invoice``, by Odoo's own reversal.
+
+        What is less than the price lowers it: no product comes back, so that Sales does not take
+        it for one that is to be invoiced again.
+        """
         reversal = (
             self.env["account.move.reversal"]
             .with_context(active_model="account.move", active_ids=invoice.ids)
@@ -1005,14 +1019,16 @@ class CareRemedy(models.Model):
             )
         )
         commands, kept = [], move.invoice_line_ids.browse()
-        for source, quantity, amount in parts:
+        for line, source, quantity, amount in parts:
             copy = copies[source]
             kept |= copy
             full = source.price_total / source.quantity * quantity
             price = source.price_unit * (amount / full if full else 0)
-            commands.append(
-                fields.Command.update(copy.id, {"quantity": quantity, "price_unit": price})
-            )
+            vals = {"quantity": quantity, "price_unit": price}
+            if self.currency_id.compare_amounts(amount, full) < 0:
+                vals["sale_line_ids"] = [fields.Command.clear()]
+                line.credit_line_ids |= copy
+            commands.append(fields.Command.update(copy.id, vals))
         commands += [fields.Command.delete(copy.id) for copy in move.invoice_line_ids - kept]
         move.write({"invoice_line_ids": commands})
         return move

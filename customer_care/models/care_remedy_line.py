@@ -34,6 +34,16 @@ class CareRemedyLine(models.Model):
         readonly=False,
         help="What of its price is given back, taxes included.",
     )
+    credit_line_ids = fields.Many2many(
+        "account.move.line",
+        "care_remedy_line_credit_rel",
+        "remedy_line_id",
+        "move_line_id",
+        readonly=True,
+        copy=False,
+        groups=fields.NO_ACCESS,
+        help="Lines of credit notes that give back a part of its price, and no product.",
+    )
 
     _amounts = models.Constraint(
         "CHECK (quantity > 0 AND quantity < 1000000000 AND amount >= 0 AND amount < 1000000000000)",
@@ -128,14 +138,16 @@ class CareRemedyLine(models.Model):
                 ("remedy_id.state", "in", ("approved", "offered", "accepted", "executed")),
             ]
         )
-        return sum(
-            others.filtered(
-                lambda other: (
-                    other.remedy_id.kind == "replacement"
-                    or other.currency_id.compare_amounts(other.amount, other._price()) >= 0
-                )
-            ).mapped("quantity")
+        replaced = others.filtered(lambda other: other.remedy_id.kind == "replacement")
+        refunded = others - replaced
+        full = refunded.filtered(
+            lambda other: other.currency_id.compare_amounts(other.amount, other._price()) >= 0
         )
+        count = sum((replaced | full).mapped("quantity"))
+        back = sum(refunded.mapped("amount"))
+        if back and sold.currency_id.compare_amounts(back, sold.price_total) >= 0:
+            return sold.product_uom_qty  # bit by bit, all of it
+        return count
 
     @api.constrains("sale_line_id", "quantity", "amount", "remedy_id")
     def _check_line(self):
@@ -175,7 +187,7 @@ class CareRemedyLine(models.Model):
 
     def _refundable(self):
         """The invoice lines on which this was sold, the newest first, each with the quantity
-        that was not given back yet, in the order line's unit.
+        (in the order line's unit) and the money (taxes included) that were not given back yet.
         """
         self.ensure_one()
         sold = self.sale_line_id
@@ -185,6 +197,10 @@ class CareRemedyLine(models.Model):
         back = sold.invoice_lines.filtered(
             lambda line: line.move_id.move_type == "out_refund" and line.move_id.state != "cancel"
         )
+        # what lowered the price takes no product back
+        lowered = self.search([("sale_line_id", "=", sold.id)]).credit_line_ids.filtered(
+            lambda line: line.move_id.state != "cancel"
+        )
 
         def counted(line):
             return line.product_uom_id._compute_quantity(
@@ -193,10 +209,15 @@ class CareRemedyLine(models.Model):
 
         result = []
         for source in sources.sorted("id", reverse=True):
-            given = back.filtered(
-                lambda line, source=source: line.move_id.reversed_entry_id == source.move_id
+            given, less = (
+                lines.filtered(
+                    lambda line, source=source: line.move_id.reversed_entry_id == source.move_id
+                )
+                for lines in (back, lowered - back)
             )
-            result.append((source, counted(source) - sum(map(counted, given))))
+            quantity = counted(source) - sum(map(counted, given))
+            money = source.price_total - sum((given | less).mapped("price_total"))
+            result.append((source, quantity, money))
         return result
 
     # ------------------------------------------------------------

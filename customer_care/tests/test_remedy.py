@@ -355,7 +355,7 @@ class TestRemedy(RemedyCase):
         self.assertEqual(move.state, "draft")
         self.assertEqual(move.reversed_entry_id, invoice)
         self.assertEqual(move.amount_total, 90)
-        self.assertEqual(move.invoice_line_ids.sale_line_ids, self.line)
+        self.assertEqual(move.sudo()._care_orders(), self.order)
         self.assertEqual(move.invoice_line_ids.quantity, 1)
         self.assertEqual(remedy.cost, 90)
         self.assertEqual(self.case.cost, 90)
@@ -381,10 +381,39 @@ class TestRemedy(RemedyCase):
             self._refund(901)
         with self.assertRaises(ValidationError):
             self._refund(50, quantity=3)
-        first = self._refund(50, quantity=2, proceed="execute")
+        first = self._refund(1800, quantity=2, proceed="execute", user=self.manager)
         first.action_go()
+        self.assertEqual(
+            first.sudo().document_ids.move_id.invoice_line_ids.sale_line_ids, self.line
+        )
         with self.assertRaises(UserError):
             self._refund(20).action_go()
+
+    def test_a_lowered_price_is_not_invoiced_again_and_leaves_the_rest(self):
+        self.line.product_uom_qty = 1
+        self._invoiced()
+        self.assertEqual(self.order.invoice_status, "invoiced")
+        lowered = self._refund(90, proceed="execute")
+        lowered.action_go()
+        move = lowered.sudo().document_ids.move_id
+        move.action_post()
+        self.assertEqual(self.order.invoice_status, "invoiced")
+        self.assertEqual(self.line.qty_to_invoice, 0)
+        with self.assertRaisesRegex(UserError, "810"):
+            self._refund(811, user=self.manager).action_go()
+        rest = self._refund(810, user=self.manager, proceed="execute")
+        rest.action_go()
+        self.assertEqual(rest.sudo().document_ids.move_id.amount_total, 810)
+        self.assertEqual(self.order.invoice_status, "invoiced")
+        with self.assertRaises(UserError):
+            self._refund(1, user=self.manager).action_go()
+        # paid back bit by bit is paid back
+        with self.assertRaises(UserError):
+            self._replacement(user=self.manager).action_go()
+        # a credit note that is taken away gives its part free again
+        rest.sudo().document_ids.move_id.unlink()
+        rest.action_cancel()
+        self._refund(800, user=self.manager).action_go()
 
     def test_another_orders_lines_are_no_part_of_it(self):
         other = self._confirmed()
@@ -526,7 +555,10 @@ class TestRemedy(RemedyCase):
         other = self.env["res.partner"].create({"name": "Somebody else"})
         for amount, state in ((30, "offered"), (400, "asked")):
             remedy = self._remedy(amount=amount)
-            remedy.action_go() if state == "offered" else remedy.action_ask()
+            if state == "asked":
+                remedy.action_ask()
+            else:
+                remedy.action_go()
             self.assertEqual(remedy.state, state)
             with self.subTest(state), self.assertRaisesRegex(UserError, "promised"):
                 self.case.with_user(self.agent).write({"partner_id": other.id, "order_id": False})
