@@ -909,7 +909,8 @@ class CareRemedy(models.Model):
                 "state": "executed",
                 "executed_at": self.env.cr.now(),
                 "executed_by_id": self.env.uid,
-                "cost": remedy.amount_company,
+                # a discount costs once it is used
+                "cost": 0 if remedy.kind == "discount" else remedy.amount_company,
                 "trouble": False,
             }
         )
@@ -943,7 +944,7 @@ class CareRemedy(models.Model):
         self._tell_owner(owner, lambda env: env._("Arrange the repair"))
 
     def _execute_discount(self):
-        """Nothing yet: the customer's next quotation takes it."""
+        """Nothing yet: the customer's next order takes it."""
 
     def _execute_refund(self):
         """Draft credit notes of the invoices that the lines are on."""
@@ -1148,11 +1149,12 @@ class CareRemedy(models.Model):
         return remedies.filtered(lambda remedy: not remedy._is_used())
 
     def _is_used(self):
+        """Whether an order has taken it; one that was given up leaves no document."""
         self.ensure_one()
-        return bool(self._live_documents())
+        return bool(self.document_ids.exists())
 
     def _use_discount(self, order):
-        """Take it off this quotation, by Odoo's own discount."""
+        """Take it off this order, by Odoo's own discount, just before it is confirmed."""
         self.ensure_one()
         amount = self.currency_id._convert(
             self.amount,
@@ -1160,8 +1162,13 @@ class CareRemedy(models.Model):
             order.company_id,
             self.env["care.outlay"]._today(order.company_id),
         )
-        if order.currency_id.compare_amounts(amount, order.amount_total) > 0:
-            return  # too small an order: it waits for one that can bear it
+        paid = sum(
+            order.transaction_ids.filtered(
+                lambda tx: tx.state in ("pending", "authorized", "done")
+            ).mapped("amount")
+        )
+        if order.currency_id.compare_amounts(amount, order.amount_total - paid) > 0:
+            return  # too small an order, or paid already: it waits for one that can bear it
         before = order.order_line
         self.env["sale.order.discount"].create(
             {"sale_order_id": order.id, "discount_type": "amount", "discount_amount": amount}
@@ -1169,9 +1176,9 @@ class CareRemedy(models.Model):
         lines = order.order_line - before
         lang = self.with_context(lang=order.partner_id.lang)
         lines.name = lang.env._("With our apologies, case %s", self.case_id.number)
-        # of an order that was cancelled meanwhile
-        self.document_ids.unlink()
-        self._link([{"order_id": order.id, "sale_line_id": lines[:1].id}])
+        self._link([{"order_id": order.id, "sale_line_id": line.id} for line in lines])
+        self.cost = self.amount_company
+        self.case_id._add_up_cost()
 
     # ------------------------------------------------------------
     # The ledger's view

@@ -579,28 +579,78 @@ class TestRemedy(RemedyCase):
         self.assertFalse(remedy._customer_answers("accept"))
         self.assertEqual(remedy.state, "offered")
 
-    def test_a_discount_comes_off_the_next_quotation_once(self):
+    def test_a_discount_comes_off_the_next_order_once(self):
         remedy = self._remedy("discount", amount=50, proceed="execute")
         remedy.action_go()
-        small = self._order(
-            order_line=[
-                Command.create(
-                    {"product_id": self.product.id, "product_uom_qty": 1, "price_unit": 20}
-                )
-            ]
-        )
-        self.assertEqual(small.amount_total, 20)
-        order = self._order()
+        small = [
+            Command.create({"product_id": self.product.id, "product_uom_qty": 1, "price_unit": 20})
+        ]
+        self.assertEqual(self._confirmed(order_line=small).amount_total, 20)
+        order = self._confirmed()
         self.assertEqual(order.amount_total, 850)
         self.assertEqual(remedy.sudo().document_ids.order_id, order)
         self.assertIn(self.case.number, order.order_line[-1].name)
-        self.assertEqual(self._order().amount_total, 900)
-        # given up: it waits for the next one again
+        self.assertEqual(self._confirmed().amount_total, 900)
+        # given up: it waits for the next one again, and what is taken up again has it once
         order._action_cancel()
-        self.assertEqual(self._order().amount_total, 850)
-        self.assertEqual(self._order().amount_total, 900)
+        self.assertEqual(order.amount_total, 900)
+        order.action_draft()
+        order.action_confirm()
+        self.assertEqual(order.amount_total, 850)
+        self.assertEqual(self._confirmed().amount_total, 900)
 
-    def test_a_discount_waits_until_a_cart_is_filled_and_ends(self):
+    def test_a_quotation_uses_no_discount_up_and_may_become_somebody_elses(self):
+        remedy = self._remedy("discount", amount=50, proceed="execute")
+        remedy.action_go()
+        quotation, cart = self._order(), self._order(order_line=[])
+        self.env["sale.order.line"].create({"order_id": cart.id, "product_id": self.product.id})
+        self.assertEqual((quotation | cart).mapped("amount_total"), [900, 900])
+        self.assertFalse(remedy.sudo().document_ids)
+        quotation.partner_id = self.env["res.partner"].create({"name": "Somebody else"})
+        quotation.action_confirm()
+        self.assertEqual(quotation.amount_total, 900)
+        cart.order_line.unlink()
+        self.assertEqual(cart.amount_total, 0)
+        self.env["sale.order.line"].create({"order_id": cart.id, "product_id": self.product.id})
+        cart.action_confirm()
+        self.assertEqual(cart.amount_total, 850)
+
+    def test_a_discount_costs_once_it_is_used(self):
+        remedy = self._remedy("discount", amount=50, proceed="execute")
+        remedy.action_go()
+        self.assertEqual((remedy.state, remedy.cost, self.case.cost), ("executed", 0, 0))
+        # the limit is used up by the promise
+        self.assertFalse(self._remedy(amount=60).within)
+        order = self._confirmed()
+        self.assertEqual((remedy.cost, self.case.cost), (50, 50))
+        order._action_cancel()
+        self.assertEqual((remedy.cost, self.case.cost), (0, 0))
+
+    def test_what_was_paid_in_full_leaves_the_discount_for_the_next_order(self):
+        self._remedy("discount", amount=50, proceed="execute").action_go()
+        order = self._order()
+        provider = self.env["payment.provider"].create(
+            {"name": "Provider", "code": "none", "company_id": self.company.id}
+        )
+        self.env["payment.transaction"].create(
+            {
+                "provider_id": provider.id,
+                "payment_method_id": self.env["payment.method"]
+                .search([("active", "in", (True, False))], limit=1)
+                .id,
+                "reference": "tx-discount",
+                "amount": 900,
+                "currency_id": order.currency_id.id,
+                "partner_id": self.customer.id,
+                "state": "done",
+                "sale_order_ids": [Command.set(order.ids)],
+            }
+        )
+        order.action_confirm()
+        self.assertEqual(order.amount_total, 900)
+        self.assertEqual(self._confirmed().amount_total, 850)
+
+    def test_a_discount_ends_and_is_for_its_customer_alone(self):
         remedy = self._remedy(
             "discount",
             amount=50,
@@ -609,13 +659,10 @@ class TestRemedy(RemedyCase):
         )
         remedy.action_go()
         with self._at(fields.Datetime.now() + timedelta(days=40)):
-            self.assertEqual(self._order().amount_total, 900)
-        cart = self._order(order_line=[])
-        self.assertEqual(cart.amount_total, 0)
-        self.env["sale.order.line"].create({"order_id": cart.id, "product_id": self.product.id})
-        self.assertEqual(cart.amount_total, 850)
+            self.assertEqual(self._confirmed().amount_total, 900)
         stranger = self.env["res.partner"].create({"name": "Somebody else"})
-        self.assertEqual(self._order(partner=stranger).amount_total, 900)
+        self.assertEqual(self._confirmed(partner=stranger).amount_total, 900)
+        self.assertEqual(self._confirmed().amount_total, 850)
 
     def test_an_explanation_is_a_message_to_the_customer(self):
         remedy = self._remedy("explanation", text="It has to warm up first.", proceed="execute")
