@@ -351,9 +351,17 @@ class CareCase(models.Model):
     # ------------------------------------------------------------
 
     def action_resolve(self):
-        """Solved, we think: the customer is asked."""
+        """Solved, we think: the customer is asked. Of a single one of which nobody has written
+        what was done, that is asked for first.
+        """
         self.check_access("write")
+        if len(self) == 1 and not (self.resolution or "").strip():
+            return self._ask_first(
+                "customer_care.care_case_view_form_resolve",
+                self.env._("What was done for %s?", self.number),
+            )
         self._enter_category("resolved")
+        return True
 
     def action_close(self):
         """Closed without the customer's word, by a leader."""
@@ -368,16 +376,23 @@ class CareCase(models.Model):
         """Cancel these cases; of a single one without a reason, ask for it first."""
         self.check_access("write")
         if len(self) == 1 and not (self.cancel_reason or "").strip():
-            return {
-                "type": "ir.actions.act_window",
-                "name": self.env._("Why is %s cancelled?", self.number),
-                "res_model": self._name,
-                "res_id": self.id,
-                "views": [(self.env.ref("customer_care.care_case_view_form_cancel").id, "form")],
-                "target": "new",
-            }
+            return self._ask_first(
+                "customer_care.care_case_view_form_cancel",
+                self.env._("Why is %s cancelled?", self.number),
+            )
         self._enter_category("cancelled")
         return True
+
+    def _ask_first(self, view, title):
+        """A dialog in which what is missing is written; its button goes on."""
+        return {
+            "type": "ir.actions.act_window",
+            "name": title,
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [(self.env.ref(view).id, "form")],
+            "target": "new",
+        }
 
     def action_open_order(self):
         self.ensure_one()
@@ -388,12 +403,12 @@ class CareCase(models.Model):
         return self.journey_id._get_records_action()
 
     def action_preview(self):
-        """The case as its customer sees it."""
+        """The case as its customer sees it, by one's own right: the customer's link is theirs."""
         self.ensure_one()
         return {
             "type": "ir.actions.act_url",
             "target": "self",
-            "url": self.get_portal_url(),
+            "url": self.access_url,
         }
 
     # ------------------------------------------------------------

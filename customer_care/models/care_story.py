@@ -48,13 +48,16 @@ class CareStoryMixin(models.AbstractModel):
         for record in self:
             customer = record._story_customer()
             if customer not in told:
-                told[customer] = customer and self._tell_story(customer, limit)
+                told[customer] = self._tell_story(customer, limit) if customer else False
             record.care_story = told[customer]
 
     def _story_customer(self):
         """The customer whose story is told: the company behind a contact."""
         self.ensure_one()
-        return self._story_partner().commercial_partner_id._origin
+        customer = self._story_partner().commercial_partner_id._origin
+        # sudo: who stands for all whom nobody knows has no story of their own
+        unknown = self.env.company.sudo().care_unknown_partner_id
+        return customer - unknown.commercial_partner_id
 
     def _story_partner(self):
         return self.partner_id

@@ -1,3 +1,6 @@
+from lxml import html
+from markupsafe import Markup
+
 from odoo import api, models
 from odoo.tools import format_datetime
 
@@ -42,6 +45,7 @@ class ReportCaseFile(models.AbstractModel):
             told[message.res_id].append(
                 {
                     "message": message,
+                    "body": self._without_links(message.body),
                     "internal": message.is_internal
                     or not message.subtype_id
                     or message.subtype_id.internal,
@@ -49,6 +53,19 @@ class ReportCaseFile(models.AbstractModel):
                 }
             )
         return told
+
+    @api.model
+    def _without_links(self, body):
+        """The words of a message: a link in a mail to the customer opens their case to whoever
+        holds it, on paper too.
+        """
+        if not body:
+            return ""
+        root = html.fragment_fromstring(body, create_parent="div")
+        for link in root.iter("a"):
+            link.tag = "span"
+            link.attrib.clear()
+        return Markup(html.tostring(root, encoding="unicode"))
 
     @api.model
     def _label(self, record, name):

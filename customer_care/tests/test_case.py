@@ -61,8 +61,11 @@ class TestCase(CareCase):
     def test_resolving_says_what_was_done_and_asks_the_customer(self):
         case = self._case()
         self._run("care.notice")
+        asked = case.action_resolve()
+        self.assertEqual((asked["target"], case.stage_category), ("new", "open"))
+        self.assertIn("What was done", asked["name"])
         with self.assertRaisesRegex(UserError, "what was done"):
-            case.action_resolve()
+            case._enter_category("resolved")
         case.resolution = "The heating element was replaced."
         case.action_resolve()
         self.assertEqual(case.stage_category, "resolved")
@@ -71,6 +74,12 @@ class TestCase(CareCase):
         mail = self._mails(case).sorted("id")[-1]
         self.assertIn("heating element", mail.body)
         self.assertIn("answer", mail.body)
+
+    def test_who_looks_at_the_customers_page_gets_no_link_of_the_customer(self):
+        case = self._case(owner_id=self.agent.id)
+        case._portal_ensure_token()
+        address = case.with_user(self.agent).action_preview()["url"]
+        self.assertEqual(address, f"/my/cases/{case.id}")
 
     def test_yes_closes(self):
         case = self._resolved()

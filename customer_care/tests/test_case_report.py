@@ -95,6 +95,16 @@ class TestCaseReport(CareCase, HttpCase):
         self.case.description = "<script>alert(1)</script>"
         self.assertNotIn("<script>alert(1)", self._file())
 
+    def test_no_link_of_the_customer_stands_in_the_file(self):
+        self.case.action_resolve()
+        self._run("care.notice")
+        told = self._mails(self.case).sorted("id")[-1].body
+        self.assertIn("access_token=", told)
+        html = self._file()
+        self.assertIn("Say whether it is solved", html)
+        self.assertNotIn("access_token", html)
+        self.assertNotIn(self.case.access_token, html)
+
     def test_several_cases_are_several_files(self):
         other = self._case(name="A cracked hob")
         html = self._file(self.case | other)

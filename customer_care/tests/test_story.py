@@ -299,6 +299,15 @@ class TestStory(StoryCase):
             with self.assertRaises(AccessError):
                 self.customer.with_user(user).read(["care_story"])
 
+    def test_who_stands_for_strangers_has_no_story(self):
+        unknown = self.env["res.partner"].create({"name": "Unknown customer"})
+        self._case(partner_id=unknown.id, name="Of somebody else")
+        other = self._case(partner_id=unknown.id, name="Seen in a paper", kind="mention")
+        self.assertIn("Of somebody else", other.with_user(self.manager).care_story)
+        self.company.care_unknown_partner_id = unknown
+        other.invalidate_recordset(["care_story"])
+        self.assertFalse(other.with_user(self.manager).care_story)
+
     def test_nothing_that_people_wrote_becomes_markup(self):
         self.followup.sudo().feedback = "<script>alert(1)</script>"
         story = self.customer.with_user(self.manager).care_story
