@@ -100,7 +100,9 @@ class CareCase(models.Model):
                 return False
             return not (self.order_id and other.order_id) or self.order_id == other.order_id
         if self.order_id and self.order_id == other.order_id:
-            return True
+            # of one order, but two situations: a late delivery is no leak
+            known = self.category_id and other.category_id
+            return not known or self.category_id == other.category_id
         mine, theirs = _words(self.name), _words(other.name)
         least = min(len(mine), len(theirs))
         return bool(least) and len(mine & theirs) >= max(1, least * ALIKE)
