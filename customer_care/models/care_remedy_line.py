@@ -115,9 +115,11 @@ class CareRemedyLine(models.Model):
                 seen |= before
                 paid_back = sum(line._given_on(first, ("refund",)) for first in before)
                 left = min(left, sum(before.mapped("product_uom_qty")) - paid_back)
-                before = self.browse().union(
-                    *(line._replaced_by(first) for first in before)
-                ).sale_line_id
+                before = (
+                    self.browse()
+                    .union(*(line._replaced_by(first) for first in before))
+                    .sale_line_id
+                )
             if unit.compare(quantity, left) > 0:
                 raise UserError(
                     self.env._(

@@ -390,7 +390,11 @@ class TestAuthority(AuthorityCase):
         note.write(later)
         with self.assertRaises(UserError):
             note.write(
-                {"invoice_line_ids": [Command.update(note.invoice_line_ids.id, {"price_unit": 9e3})]}
+                {
+                    "invoice_line_ids": [
+                        Command.update(note.invoice_line_ids.id, {"price_unit": 9e3})
+                    ]
+                }
             )
         for _n in range(2):
             self._note(100, **later)
