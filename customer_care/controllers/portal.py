@@ -15,6 +15,14 @@ class CarePortal(CustomerPortal):
 
     _cases_per_page = 20
 
+    def _document_check_access(self, model_name, document_id, access_token=None):
+        document = super()._document_check_access(model_name, document_id, access_token)
+        user = request.env.user
+        if model_name == "care.case" and not user.share and not document._may_be_told(user):
+            # a link opens nothing to somebody of ours that their rights do not
+            raise AccessError(request.env._("This case is confidential."))
+        return document
+
     def _prepare_home_portal_values(self, counters):
         values = super()._prepare_home_portal_values(counters)
         if "care_case_count" in counters:

@@ -199,13 +199,19 @@ class CareAction(models.Model):
             action.case_count = len(action.case_ids)
 
     @api.depends_context("uid")
-    @api.depends("owner_id", "checker_id")
+    @api.depends("owner_id", "checker_id", "done_by_id")
     def _compute_may_work(self):
         mine = self._origin._filtered_access("write")
-        leads = self.env.user.has_group("customer_care.group_leader")
+        user = self.env.user
+        leads = user.has_group("customer_care.group_leader")
+        manages = user.has_group("customer_care.group_manager")
         for action in self:
             action.may_work = not action._origin or action._origin in mine
-            action.may_check = action.may_work and (leads or action.checker_id == self.env.user)
+            # a manager may judge his own work: the result that he has to write says why
+            checks = (leads or action.checker_id == user) and (
+                manages or user not in action.owner_id | action.done_by_id
+            )
+            action.may_check = action.may_work and checks
 
     @api.depends("date_due", "state")
     @api.depends_context("tz")
@@ -376,8 +382,8 @@ class CareAction(models.Model):
         if any(not action.may_check for action in self):
             raise AccessError(
                 self.env._(
-                    "Whether it worked is said by who checks it, or by a team leader: not by who "
-                    "did it."
+                    "Whether it worked is said by who checks it, by a team leader or a manager: "
+                    "not by who did it or answers for it."
                 )
             )
         if any(not (action.result or "").strip() for action in self):
@@ -397,7 +403,11 @@ class CareAction(models.Model):
         self._check_gesture(
             ("cancelled", "effective"), self.env._("Only what is over can be taken up again.")
         )
-        if any(action.state == "effective" and not action.may_check for action in self):
+        # whoever did it may say that it did not last
+        leads = self.env.user.has_group("customer_care.group_leader")
+        if not leads and any(
+            action.state == "effective" and self.env.user != action.checker_id for action in self
+        ):
             raise AccessError(self.env._("Ask who checked it, or a team leader, to reopen it."))
         self._reopen()
         return True
@@ -517,7 +527,8 @@ class CareAction(models.Model):
                 continue
             activity_type = self._activity_type(name).sudo().with_context(lang=user.lang)
             summary = f"{activity_type.summary}: {action.name}"
-            if name == "action_back":
+            # a confidential case has no number for those who may not know of it
+            if name == "action_back" and action.reopened_case_id._may_be_told(user):
                 summary = f"{activity_type.summary}: {action.reopened_case_id.number}"
             vals_list.append(
                 {

@@ -1,6 +1,6 @@
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_date
+from odoo.tools import email_normalize, format_date
 
 from .care_case import STAFF
 from .care_service_plan import TERMS
@@ -141,7 +141,9 @@ class CareCase(models.Model):
             # sudo: planned rows are written by the engine
             sent = self.filtered(
                 lambda case: (
-                    case._care_covered()
+                    # what is confidential leaves the house by somebody's hand alone
+                    not case.confidential
+                    and case._care_covered()
                     and case.provider_id
                     and case.coverage_id.plan_id.partner_id == case.provider_id
                     and case.coverage_id.plan_id.send_at_once
@@ -166,11 +168,87 @@ class CareCase(models.Model):
                 )
             )
         self.provider_id = provider
-        if not self.env["care.notice"]._announce("case_provider", self):
+        # sudo: planned rows are the engine's
+        notices = self.env["care.notice"].sudo()
+        stopped = notices.search(
+            [
+                ("kind", "=", "case_provider"),
+                ("case_id", "=", self.id),
+                ("occurrence", "=", self.cycle),
+                ("state", "=", "cancelled"),
+            ]
+        )
+        if stopped:
+            # it was planned, and stopped before it was sent
+            stopped.write({"state": "planned", "attempts": 0, "next_at": self.env.cr.now()})
+            stopped._trigger_due()
+        elif not notices._announce("case_provider", self):
             raise UserError(
                 self.env._("It has been sent to the provider already. Write them in the chatter.")
             )
         return True
+
+    # ------------------------------------------------------------
+    # Who does it answers by mail
+    # ------------------------------------------------------------
+
+    def _mail_may_answer(self, sender):
+        return super()._mail_may_answer(sender) or self._mail_is_provider(sender)
+
+    def _mail_is_provider(self, sender):
+        """Whether ``sender`` (normalised) is whoever does the service, or their firm: neither
+        the customer nor one of us.
+        """
+        self.ensure_one()
+        firms = (self | self.merged_ids).provider_id.commercial_partner_id
+        firms -= self.commercial_partner_id
+        if not sender or not firms or self._mail_is_staff(sender):
+            return False
+        partners = self.env["res.partner"].with_context(active_test=False)
+        writers = partners.search([("email_normalized", "=", sender)]).commercial_partner_id
+        return bool(writers & firms) and self.commercial_partner_id not in writers
+
+    @api.model
+    def _mail_route(self, message_dict, route, automatic):
+        result = super()._mail_route(message_dict, route, automatic)
+        # sudo: the gateway decides by what is, not by what its user may see
+        case = self.sudo().browse(result and result[1] or [])
+        if case and case._mail_is_provider(email_normalize(message_dict.get("email_from") or "")):
+            # between them and us: the author of what it answers may be the customer
+            message_dict["is_internal"] = True
+            message_dict.pop("parent_id", None)
+        return result
+
+    @api.private
+    def message_update(self, msg_dict, update_vals=None):
+        result = super().message_update(msg_dict, update_vals)
+        sender = email_normalize(msg_dict.get("email_from") or "")
+        # sudo: the gateway's; the owner is told by the engine
+        case = self.sudo()
+        if msg_dict.get("message_type") == "email" and case._mail_is_provider(sender):
+            case._tell_owner_provider_wrote()
+        return result
+
+    def _tell_owner_provider_wrote(self):
+        """Whoever does the service has answered: the owner reads it. One reminder at a time."""
+        self.ensure_one()
+        activity_type = self.env.ref("customer_care.mail_activity_type_provider_wrote")
+        if activity_type in self.activity_ids.activity_type_id:
+            return
+        owner = self._present(self.owner_id, self.team_id)
+        case = self.with_context(lang=owner.lang, tz=owner.tz or self.company_id._care_tz())
+        provider = (self.provider_id or self.merged_ids.provider_id)[:1]
+        self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(
+            {
+                "res_model_id": self.env["ir.model"]._get_id(self._name),
+                "res_id": self.id,
+                "activity_type_id": activity_type.id,
+                "summary": case.env._("%s has answered", provider.name),
+                "user_id": owner.id,
+                "date_deadline": fields.Date.context_today(case),
+                "automated": True,
+            }
+        )
 
     # ------------------------------------------------------------
     # The service that is not free

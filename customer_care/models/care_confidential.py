@@ -8,13 +8,17 @@ here.
 from collections import defaultdict
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from .care_action import UNFINISHED
+from .care_due_mixin import ENGINE
 from .care_handoff import WAITING
 
 GROUP = "customer_care.group_confidential"
+#: By which fields our records belong to a case, or to a follow-up that may be of one.
+CASE_LINKS = ("case_id", "followup_id")
 
 
 class ResUsers(models.Model):
@@ -51,7 +55,28 @@ class ResUsers(models.Model):
         self.ensure_one()
         if self._care_sees_confidential():
             return [(1, "=", 1)]
-        return ["|", ("confidential", "=", False), ("case_id.owner_id", "=", self.id)]
+        # the case is asked as well: a fact that is written while it is being sealed does not
+        # know of it
+        return [
+            "&",
+            "|",
+            ("confidential", "=", False),
+            ("case_id.owner_id", "=", self.id),
+            *self._care_confidential_domain("case_id"),
+        ]
+
+    def _care_confidential_action_domain(self):
+        """The same for actions: hidden is what came from confidential cases alone."""
+        self.ensure_one()
+        if self._care_sees_confidential():
+            return [(1, "=", 1)]
+        hidden = [("confidential", "=", True), ("owner_id", "!=", self.id)]
+        shown = ["|", ("confidential", "=", False), ("owner_id", "=", self.id)]
+        return [
+            "|",
+            ("case_ids", "not any", hidden),
+            ("case_ids", "any", shown),
+        ]
 
     def _care_hidden_cases(self):
         """Ids of the confidential cases that this user may not know of: few, by an index."""
@@ -131,8 +156,12 @@ class CareCase(models.Model):
         """Confidential from now on; whoever may not see it any more goes back to the register."""
         self.check_access("write")
         self.write({"confidential": True})
+        return self._led_back() or True
+
+    def _led_back(self):
+        """Where somebody goes who does not see these cases any more; False if they do."""
         if len(self._filtered_access("read")) == len(self):
-            return True
+            return False
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
@@ -176,7 +205,29 @@ class CareCase(models.Model):
                     )
                 )
             case._set_owner(owner, chosen=True)
+        self._renew_links()
+        # a provider is not told by itself any more: whoever has it presses the button
+        self.env["care.notice"]._cancel_of(self, ["case_provider"])
         self._shut_out()
+
+    def _renew_links(self):
+        """Links given out so far lead nowhere: somebody of ours may have kept one. The next mail
+        to the customer carries a new one.
+        """
+        cases, merged = self, self.merged_ids
+        while merged:
+            # they lead on to the case that they were merged into
+            cases |= merged
+            merged = merged.merged_ids - cases
+        cases.write({"access_token": False})
+
+    def _merge_into(self, target):
+        merged = super()._merge_into(target)
+        # sudo: whether it is confidential; the merging was by right
+        sealed = target.sudo()
+        if sealed.confidential:
+            sealed._renew_links()
+        return merged
 
     def _may_be_told(self, user):
         """Whether ``user`` may know of this case as far as confidentiality goes."""
@@ -210,12 +261,19 @@ class CareCase(models.Model):
         def barred(users):
             return users.filtered(lambda user: not user.share and not self._may_be_told(user))
 
-        strangers = barred(self.message_partner_ids.user_ids).partner_id
-        if strangers:
-            self.message_unsubscribe(partner_ids=strangers.ids)
-        messages = self.env["mail.message"].search(
-            [("model", "=", self._name), ("res_id", "=", self.id)]
-        )
+        told_of = Domain.FALSE
+        for records in self._about():
+            if "message_ids" in records._fields:
+                told_of |= Domain("model", "=", records._name) & Domain("res_id", "in", records.ids)
+                for record in records:
+                    strangers = barred(record.message_partner_ids.user_ids).partner_id
+                    if strangers:
+                        record.message_unsubscribe(partner_ids=strangers.ids)
+            activities = records.activity_ids.filtered(lambda activity: barred(activity.user_id))
+            activities.with_context(mail_activity_quick_update=True).write(
+                {"user_id": self.owner_id.id}
+            )
+        messages = self.env["mail.message"].search(told_of)
         notes = messages.notification_ids
         told = notes.filtered(lambda note: barred(note.res_partner_id.user_ids))
         told.unlink()
@@ -224,10 +282,6 @@ class CareCase(models.Model):
             if named:
                 gone = [fields.Command.unlink(partner.id) for partner in named.partner_id]
                 message.write({"partner_ids": gone, "starred_partner_ids": gone})
-        activities = self.activity_ids.filtered(lambda activity: barred(activity.user_id))
-        activities.with_context(mail_activity_quick_update=True).write(
-            {"user_id": self.owner_id.id}
-        )
         rows = self.followup_ids.filtered(lambda row: row.next_at or row.state == "open")
         rows.filtered(lambda row: barred(row.user_id)).write({"user_id": self.owner_id.id})
         asked = self.handoff_ids.filtered(lambda row: row.state in WAITING)
@@ -236,6 +290,28 @@ class CareCase(models.Model):
             [("case_id", "=", self.id), ("done_at", "=", False)]
         )
         promises.filtered(lambda row: barred(row.user_id)).write({"user_id": self.owner_id.id})
+        self.action_ids._keep_sealed()
+
+    def _about(self):
+        """What tells of these cases in its own chatter or activities: they and, a recordset a
+        model, what hangs on them; as superuser.
+        """
+        found = [self.sudo()]
+        for name in self.env["mail.activity"]._about_cases():
+            if name == self._name:
+                continue
+            # sudo: whether or not the person may read it
+            model = self.env[name].sudo().with_context(active_test=False)
+            domain = Domain.FALSE
+            for link in CASE_LINKS:
+                field = model._fields.get(link)
+                if field:
+                    path = link if field.comodel_name == self._name else f"{link}.case_id"
+                    domain |= Domain(path, "in", self.ids)
+            records = model.search(domain)
+            if records:
+                found.append(records)
+        return found
 
     # ------------------------------------------------------------
     # Who may have it
@@ -288,14 +364,21 @@ class CareCase(models.Model):
 
     def _notify_get_recipients(self, message, msg_vals=False, **kwargs):
         recipients = super()._notify_get_recipients(message, msg_vals=msg_vals, **kwargs)
-        # sudo: whether it is confidential
-        if not self.sudo().confidential:
-            return recipients
+        return self._who_may_be_told(recipients)
+
+    def _who_may_be_told(self, recipients):
+        """Those of the recipients of a message about these cases who may know of them.
+
+        :param recipients: as of ``_notify_get_recipients``
+        """
+        # sudo: whether they are confidential
+        sealed = self.sudo().filtered("confidential")
         users = self.env["res.users"]
         return [
             person
             for person in recipients
-            if not person["uid"] or self._may_be_told(users.browse(person["uid"]))
+            if not person["uid"]
+            or all(case._may_be_told(users.browse(person["uid"])) for case in sealed)
         ]
 
     def _notify_thread_by_email(self, message, recipients_data, **kwargs):
@@ -359,6 +442,13 @@ class CareFollowup(models.Model):
             row.user_id = row.case_id.owner_id
         return result
 
+    def _open_case(self):
+        case = super()._open_case()
+        # sudo: what is found on a call about something confidential is so too
+        if self.sudo().case_id.confidential and not case.sudo().confidential:
+            case.sudo().write({"confidential": True})
+        return case
+
 
 class CarePromise(models.Model):
     _inherit = "care.promise"  # pylint: disable=consider-merging-classes-inherited
@@ -368,6 +458,95 @@ class CarePromise(models.Model):
         if case.sudo().confidential:
             return case.sudo()._present(user, self.team_id, leaving)
         return super()._present(user, leaving)
+
+    def _notify_get_recipients(self, message, msg_vals=False, **kwargs):
+        recipients = super()._notify_get_recipients(message, msg_vals=msg_vals, **kwargs)
+        # sudo: which case it is of
+        promise = self.sudo()
+        return (promise.case_id | promise.followup_id.case_id)._who_may_be_told(recipients)
+
+
+class CareRemedy(models.Model):
+    _inherit = "care.remedy"  # pylint: disable=consider-merging-classes-inherited
+
+    def _notify_get_recipients(self, message, msg_vals=False, **kwargs):
+        recipients = super()._notify_get_recipients(message, msg_vals=msg_vals, **kwargs)
+        # sudo: which case it is of
+        return self.sudo().case_id._who_may_be_told(recipients)
+
+
+class CareAction(models.Model):
+    """What is done about confidential cases alone is as confidential as they are."""
+
+    _inherit = "care.action"  # pylint: disable=consider-merging-classes-inherited
+
+    @api.constrains("owner_id", "checker_id", "case_ids")
+    def _check_may_be_told(self):
+        if self.env.context.get("care_handing_over") is ENGINE:
+            return  # see `_keep_sealed`
+        for action in self:
+            for user in action.owner_id | action.checker_id:
+                if not action._may_be_told(user):
+                    raise ValidationError(
+                        self.env._(
+                            "%(user)s may not see confidential cases, from which this action "
+                            "comes. Choose somebody of the group “Confidential cases”.",
+                            user=user.sudo().name,
+                        )
+                    )
+
+    def _check_access(self, operation):
+        result = super()._check_access(operation)
+        if not self.env.su and any(self._ids):
+            # the rules have looked at the cases as superuser: not for the person to see
+            self.invalidate_recordset(["case_ids"], flush=False)
+        return result
+
+    def _may_be_told(self, user):
+        """Whether ``user`` may know of this action as far as confidentiality goes."""
+        self.ensure_one()
+        # sudo: whether its cases are confidential; not read by the field, which would remember
+        # for whoever asks what superuser has seen
+        cases = self.env["care.case"].sudo().search([("action_ids", "in", self.ids)])
+        return not cases or any(case._may_be_told(user) for case in cases)
+
+    def _default_checker(self, team):
+        user = super()._default_checker(team)
+        return user if self._may_be_told(user) else self._confidential_keeper(self.owner_id)
+
+    def _confidential_keeper(self, leaving=()):
+        """Somebody who may have this action, which comes from confidential cases alone."""
+        # sudo: who may see them
+        case = self.sudo().case_ids[:1]
+        return case._confidential_owner(leaving) or case.owner_id
+
+    def _keep_sealed(self):
+        """Take these actions, as superuser, out of the hands of those who may not know of them."""
+        for action in self:
+            for name in ("owner_id", "checker_id"):
+                if not action._may_be_told(action[name]):
+                    action.with_context(care_handing_over=ENGINE).write(
+                        {name: action._confidential_keeper().id}
+                    )
+            strangers = action.message_partner_ids.user_ids.filtered(
+                lambda user, a=action: not a._may_be_told(user)
+            )
+            action.message_unsubscribe(partner_ids=strangers.partner_id.ids)
+
+    @api.model
+    def _hand_over(self, leaving):
+        mine = self.search(
+            [
+                ("state", "in", UNFINISHED),
+                ("case_ids.confidential", "=", True),
+                "|",
+                ("owner_id", "in", leaving.ids),
+                ("checker_id", "in", leaving.ids),
+            ]
+        )
+        result = super()._hand_over(leaving)
+        mine._keep_sealed()
+        return result
 
 
 class CareDigest(models.Model):
@@ -416,10 +595,7 @@ class MailActivity(models.Model):
             name
             for name in self.pool.descendants(["mail.activity.mixin"], "_inherit")
             if name == "care.case"
-            or (
-                name.startswith("care.")
-                and {"case_id", "followup_id"} & set(self.pool[name]._fields)
-            )
+            or (name.startswith("care.") and set(CASE_LINKS) & set(self.pool[name]._fields))
         ]
 
     @api.model
@@ -441,7 +617,7 @@ class MailActivity(models.Model):
                 if model == "care.case":
                     cases = record
                 else:
-                    links = [name for name in ("case_id", "followup_id") if name in record._fields]
+                    links = [name for name in CASE_LINKS if name in record._fields]
                     cases = record.env["care.case"]
                     for name in links:
                         linked = record[name]
@@ -464,20 +640,35 @@ class MailMessage(models.Model):
     def _get_forbidden_access(self, operation):
         forbidden = super()._get_forbidden_access(operation)
         rest = self - forbidden
-        if rest and (hidden := self.env.user._care_hidden_cases()):
+        if rest and (hidden := self._hidden_threads()):
             # sudo: only what they are about
             forbidden |= (
                 rest.sudo()
-                .filtered(lambda message: message.model == "care.case" and message.res_id in hidden)
+                .filtered(lambda message: message.res_id in hidden.get(message.model, ()))
                 .sudo(False)
             )
         return forbidden
 
     @api.model
+    def _hidden_threads(self):
+        """What this user may not know of: confidential cases, and what hangs on them.
+
+        :return: dict model -> ids
+        """
+        cases = self.env["care.case"].browse(self.env.user._care_hidden_cases())
+        if not cases:
+            return {}
+        return {
+            records._name: set(records._ids)
+            for records in cases._about()
+            if "message_ids" in records._fields
+        }
+
+    @api.model
     def _search(self, domain, offset=0, limit=None, order=None, *, bypass_access=False, **kwargs):
         if not self.env.su and not bypass_access:
-            if hidden := self.env.user._care_hidden_cases():
+            for model, ids in self._hidden_threads().items():
                 domain = Domain(domain) & ~(
-                    Domain("model", "=", "care.case") & Domain("res_id", "in", hidden)
+                    Domain("model", "=", model) & Domain("res_id", "in", sorted(ids))
                 )
         return super()._search(domain, offset, limit, order, bypass_access=bypass_access, **kwargs)

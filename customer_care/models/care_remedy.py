@@ -851,16 +851,11 @@ class CareRemedy(models.Model):
         remedy._claim("offered")
         author = author or remedy.partner_id
         remedy._answered("accepted" if answer == "accept" else "declined", author)
-        remedy.case_id.message_post(
-            body=(
-                self.env._("I accept: %s", remedy._offer_name())
-                if answer == "accept"
-                else self.env._("I do not accept: %s", remedy._offer_name())
-            ),
-            author_id=author.id,
-            email_from=author.email_formatted,
-            message_type="comment",
-            subtype_xmlid="mail.mt_comment",
+        remedy.case_id._post_customers_words(
+            self.env._("I accept: %s", remedy._offer_name())
+            if answer == "accept"
+            else self.env._("I do not accept: %s", remedy._offer_name()),
+            author,
         )
         if answer == "accept":
             remedy._finish()

@@ -39,25 +39,6 @@ class CareCase(models.Model):
             case.write({"cost": costs.get(case, 0.0)})
 
     # ------------------------------------------------------------
-    # Confidential
-    # ------------------------------------------------------------
-
-    def _shut_out_one(self):
-        result = super()._shut_out_one()
-        for remedy in self.remedy_ids:
-            strangers = remedy.message_partner_ids.user_ids.filtered(
-                lambda user: not user.share and not self._may_be_told(user)
-            )
-            remedy.message_unsubscribe(partner_ids=strangers.partner_id.ids)
-            strangers = remedy.activity_ids.filtered(
-                lambda activity: not self._may_be_told(activity.user_id)
-            )
-            strangers.with_context(mail_activity_quick_update=True).write(
-                {"user_id": self.owner_id.id}
-            )
-        return result
-
-    # ------------------------------------------------------------
     # Anonymised
     # ------------------------------------------------------------
 

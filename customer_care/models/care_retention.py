@@ -9,7 +9,7 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError
 from odoo.fields import Domain
 
-from .care_due_mixin import ENGINE
+from .care_due_mixin import ENGINE, run_domain
 
 #: Cases anonymised in one transaction.
 BATCH = 50
@@ -151,26 +151,20 @@ class CareCase(models.Model):
     @api.model
     def _cron_retention(self):
         """Anonymise what is old enough, a batch a transaction; killed at any point, what was
-        not committed is done in the next run.
+        not committed is done in the next run. What fails is passed over and logged.
         """
         # sudo: a cron of the engine
         cases = self.sudo()
-        cron = self.env["ir.cron"]
         companies = cases.env["res.company"].search([("care_retention_months", ">", 0)])
         due = Domain.OR(
             cases._retention_domain(company, company.care_retention_months) for company in companies
         )
-        while True:
-            batch = cases.search(due, limit=BATCH, order="stage_since, id")
-            batch = batch.try_lock_for_update(allow_referencing=True)
-            if not batch:
-                cron._commit_progress(remaining=0)
-                return
+
+        def work(batch):
             for company, mine in batch.grouped("company_id").items():
                 mine.with_company(company)._anonymize()
-            left = cases.search_count(due)
-            if not cron._commit_progress(len(batch), remaining=left):
-                return
+
+        run_domain(cases, due, work, order="stage_since, id", limit=BATCH)
 
     # ------------------------------------------------------------
     # Anonymising
@@ -184,6 +178,7 @@ class CareCase(models.Model):
         scrubbers = {case: case._scrubber() for case in cases}
         cases._anonymize_linked(scrubbers)
         cases._anonymize_messages(scrubbers)
+        (cases.next_ids - cases).write({"previous_id": False})
         for case, scrub in scrubbers.items():
             case.write(case._prepare_anonymous_vals(scrub))
         cases._forget_followers()
@@ -196,29 +191,48 @@ class CareCase(models.Model):
         partners = self.partner_id | self.commercial_partner_id
         authors = self.message_ids.author_id.filtered("partner_share")
         people = partners | authors | self.message_partner_ids.filtered("partner_share")
+        typed = (self.contact_phone, self.callback_phone)
         return Scrubber(
-            people.mapped("name"),
+            # whoever wrote without being known has left a name with the case alone
+            [*people.mapped("name"), self.contact_name],
             [
                 text
                 for partner in people
                 for text in (partner.email, partner.phone, partner.street)
                 if text
-            ],
+            ]
+            + [phone for phone in typed if phone],
         )
 
     def _prepare_anonymous_vals(self, scrub):
         """The case's own values without its persons. Addons add their own fields."""
         self.ensure_one()
+        merged = {}
+        if self.merged_into_id:
+            # its number, too, leads to a case that may still name the customer
+            merged["cancel_reason"] = self.env._("Merged into another case")
         return {
             "name": scrub(self.name),
             "description": scrub(self.description),
             "resolution": scrub(self.resolution),
             "cancel_reason": scrub(self.cancel_reason),
+            "verdict_reason": scrub(self.verdict_reason),
+            "public_answer": scrub(self.public_answer),
             "email_cc": False,
             "callback_phone": False,
             "callback_when": False,
-            # an order and a journey lead to the customer as well
+            "contact_name": False,
+            "contact_phone": False,
+            "contact_when": False,
+            # what stands there names who wrote it
+            "source_name": False,
+            "source_url": False,
+            # orders, journeys and the customer's other cases lead to them as well
             "order_id": False,
+            "quotation_id": False,
+            "previous_id": False,
+            "merged_into_id": False,
+            **merged,
             "journey_id": False,
             "followup_id": False,
             "promise_id": False,
@@ -245,6 +259,8 @@ class CareCase(models.Model):
                 if "partner_id" in row._fields:
                     vals["partner_id"] = row.company_id._care_anonymous_partner().id
                 row.write(vals)
+            if "message_ids" in rows._fields:
+                rows.message_ids.unlink()
         self.env["care.notice"].search([("case_id", "in", self.ids)]).error = False
         activities = self.env["mail.activity"].with_context(active_test=False)
         activities.search([("res_model", "=", self._name), ("res_id", "in", self.ids)]).unlink()

@@ -45,7 +45,9 @@ class CareNotice(models.Model):
 
     def _is_true(self):
         if self.kind == "case_safety":
-            return self.case_id.safety and self.case_id.stage_category != "cancelled"
+            # however its case has ended: a danger is heard of. Of a case that was made one with
+            # another, that one tells.
+            return self.case_id.safety and not self.case_id.merged_into_id
         if self.kind == "case_safety_word":
             return self.case_id._waits_for_word() and self.case_id.stage_category == "resolved"
         return super()._is_true()
@@ -57,6 +59,33 @@ class CareNotice(models.Model):
             mine._tell_of_danger()
             mine.write({"state": "done", "next_at": False, "error": False})
         return result
+
+    @api.model
+    def _announce_danger(self, cases):
+        """Plan one notice a raising: one that was told before counts for that time alone."""
+        # sudo: planned rows are the engine's
+        notices = self.sudo()
+        told = dict(
+            notices._read_group(
+                [("kind", "=", "case_safety"), ("case_id", "in", cases.ids)],
+                ["case_id"],
+                ["occurrence:max"],
+            )
+        )
+        return notices._plan(
+            [
+                {
+                    "state": "planned",
+                    "attempts": 0,
+                    "kind": "case_safety",
+                    "case_id": case.id,
+                    "company_id": case.company_id.id,
+                    "occurrence": told.get(case, 0) + 1,
+                    "next_at": self.env.cr.now(),
+                }
+                for case in cases
+            ]
+        )
 
     def _tell_of_danger(self):
         """An activity of today for the team leader and the company's safety contact."""
@@ -155,6 +184,8 @@ class CareCase(models.Model):
         if "safety" in vals and not vals["safety"] and before:
             self._check_may_clear()
         result = super().write(vals)
+        if "safety" in vals and not vals["safety"] and before:
+            self.env["care.notice"]._cancel_of(before, ["case_safety"])
         if vals.get("safety"):
             new = self.sudo() - before
             new.write({"safety_cleared_by_id": False, "safety_cleared_at": False})
@@ -162,9 +193,8 @@ class CareCase(models.Model):
         return result
 
     def _tell_safety(self):
-        self.env["care.notice"]._announce(
-            "case_safety", self.filtered(lambda case: case._care_covered())
-        )
+        """Tell of these dangers, as superuser: each time that one is raised."""
+        self.env["care.notice"]._announce_danger(self.filtered(lambda case: case._care_covered()))
 
     # ------------------------------------------------------------
     # The leader's word
@@ -216,6 +246,17 @@ class CareCase(models.Model):
                         self.env._(
                             "%s is a danger to people: it is closed when what was done is "
                             "written down and the team leader has pressed “Danger Is Over”.",
+                            case.display_name or self.env._("This case"),
+                        )
+                    )
+        elif stage.category == "cancelled":
+            # what is made one with another case is a danger there
+            for case in self.sudo().filtered(lambda case: not case.merged_into_id):
+                if case._waits_for_word():
+                    raise UserError(
+                        self.env._(
+                            "%s is a danger to people: it is cancelled when the team leader has "
+                            "taken the danger off, or has pressed “Danger Is Over”.",
                             case.display_name or self.env._("This case"),
                         )
                     )

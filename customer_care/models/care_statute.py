@@ -1,11 +1,13 @@
-"""Dates that the law sets: data, written once when a case is opened, and never paused."""
+"""Dates that the law sets: data, written when a case is opened, and never paused. They follow
+what they were counted from as long as the law still waits.
+"""
 
 from datetime import time, timedelta
 
 import pytz
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
 from ..tools.workdays import Workdays
@@ -18,6 +20,10 @@ TARGETS = {
     "acknowledgement": ("statutory_ack_at", "statutory_ack_id"),
     "final": ("statutory_final_at", "statutory_final_id"),
 }
+#: What decides which statutes hold for a case, and from when they count.
+COUNTED_FROM = {"category_id", "kind", "received_at", "partner_id", "company_id"}
+#: Clocks differ: so much later than ours is not the future yet.
+CLOCKS = timedelta(minutes=5)
 
 
 class CareStatute(models.Model):
@@ -174,6 +180,17 @@ class CareNotice(models.Model):
             )
         self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(vals_list)
 
+    @api.model
+    def _announce_anew(self, kind, case, moment):
+        """Tell of something once more, or at another time than was planned."""
+        rows = self.search([("kind", "=", kind), ("case_id", "=", case.id)])
+        waiting = rows.filtered(lambda row: row.occurrence == case.cycle)
+        if waiting:
+            waiting.write({"state": "planned", "attempts": 0, "next_at": moment})
+            waiting._trigger_due()
+        elif case._care_covered():
+            self._announce_at(kind, {case: moment})
+
     def _after_told(self, kind):
         result = super()._after_told(kind)
         if kind == "case_received":
@@ -273,32 +290,118 @@ class CareCase(models.Model):
         self.sudo()._set_statutory_dates()
         return super()._after_create()
 
-    def _set_statutory_dates(self):
-        """Write what the law says for these new cases, as superuser: the earliest date counts."""
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            self._check_received(vals)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        self._check_received(vals)
+        result = super().write(vals)
+        if COUNTED_FROM & set(vals):
+            # sudo: what follows from it is the engine's
+            self.sudo()._follow_statutes()
+        return result
+
+    def _check_received(self, vals):
+        """Refuse a person who says that it will be received: no date would count from then."""
+        if self.env.su or not vals.get("received_at"):
+            return
+        if fields.Datetime.to_datetime(vals["received_at"]) > fields.Datetime.now() + CLOCKS:
+            raise UserError(
+                self.env._(
+                    "“Received At” lies in the future: give the moment at which the customer "
+                    "told us."
+                )
+            )
+
+    def _statutory_vals(self):
+        """What the law says for these cases, as superuser: the earliest date counts.
+
+        :return: dict case -> values of all fields in :data:`TARGETS`, empty where there is none
+        """
         statutes = self.env["care.statute"].search(
             [("company_id", "in", [False, *self.company_id.ids])]
         )
-        if not statutes:
-            return
-        memo, warnings = {}, {target: {} for target in TARGETS}
+        memo, found = {}, {}
         for case in self:
-            vals = {}
+            found[case] = vals = {}
             for target, (field, link) in TARGETS.items():
                 dates = [
                     (statute._date_of(case, memo), statute)
                     for statute in statutes
                     if statute.target == target and statute._holds_for(case)
                 ]
-                if dates:
-                    moment, statute = min(dates, key=lambda pair: pair[0])
-                    vals.update({field: moment, link: statute.id})
-                    warn = moment - timedelta(days=statute.warn_days)
-                    if case._care_covered():
-                        warnings[target][case] = max(warn, self.env.cr.now())
-            if vals:
-                case.write(vals)
+                # of what was made one with it the customer told us earlier
+                merged = case.merged_ids.filtered(field)
+                dates += [(other[field], other[link]) for other in merged]
+                moment, statute = min(dates, key=lambda pair: pair[0], default=(False, statutes))
+                vals.update({field: moment, link: statute.id if moment else False})
+        return found
+
+    def _warn_at(self, target):
+        """When the owner is reminded of this date."""
+        self.ensure_one()
+        field, link = TARGETS[target]
+        warn = self[field] - timedelta(days=self[link].warn_days)
+        return max(warn, self.env.cr.now()).replace(microsecond=0)
+
+    def _set_statutory_dates(self):
+        """Write what the law says for these new cases, as superuser."""
+        warnings = {target: {} for target in TARGETS}
+        for case, vals in self._statutory_vals().items():
+            if not any(vals.values()):
+                continue
+            case.write(vals)
+            for target, (field, _link) in TARGETS.items():
+                if vals[field] and case._care_covered():
+                    warnings[target][case] = case._warn_at(target)
         for target, moments in warnings.items():
             self.env["care.notice"]._announce_at(f"statute_{target}", moments)
+
+    def _merge_fields(self, sources):
+        """The law counts from the first time that the customer told us; who has had an answer
+        about one of the cases has had it about both.
+        """
+        result = super()._merge_fields(sources)
+        everything = self | sources
+        known = everything.filtered("acknowledged_at").sorted("acknowledged_at")[:1]
+        if known and known != self:
+            self.acknowledged_at = known.acknowledged_at
+        for target, (field, link) in TARGETS.items():
+            first = everything.filtered(field).sorted(field)[:1]
+            if not first or first == self:
+                continue
+            self.write({field: first[field], link: first[link].id})
+            kind = f"statute_{target}"
+            warn = first[field] - timedelta(days=first[link].warn_days)
+            self.env["care.notice"]._announce_anew(kind, self, max(warn, self.env.cr.now()))
+        return result
+
+    def _follow_statutes(self):
+        """The dates that are still open, as superuser, go where the law puts them now; those
+        that were met stay.
+        """
+        notices = self.env["care.notice"]
+        waiting = self.filtered(lambda case: case.stage_category in ("open", "waiting"))
+        for case, vals in waiting._statutory_vals().items():
+            changed = {}
+            for (field, link), met in zip(
+                TARGETS.values(), (case.acknowledged_at, case.final_answered_at), strict=True
+            ):
+                if not met and (vals[field], vals[link]) != (case[field], case[link].id):
+                    changed.update({field: vals[field], link: vals[link]})
+            if not changed:
+                continue
+            case.write(changed)
+            # what its owner was told is not so any more
+            case.activity_unlink(["customer_care.mail_activity_type_statute"])
+            for target in TARGETS:
+                if case._statute_outstanding(target):
+                    notices._announce_anew(f"statute_{target}", case, case._warn_at(target))
+                else:
+                    notices._cancel_of(case, [f"statute_{target}"])
 
     def _acknowledged(self):
         """The customer knows that we know, by mail or by a person's answer."""

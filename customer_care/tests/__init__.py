@@ -14,6 +14,7 @@ from . import test_owned
 from . import test_check
 from . import test_standard
 from . import test_promise
+from . import test_provider_mail
 from . import test_guide
 from . import test_story
 from . import test_migration

@@ -136,6 +136,37 @@ class TestAction(CareCase):
         with self.assertRaises(UserError):
             action.with_user(self.agent).write({"result": "Nicer words"})
 
+    def test_who_did_it_or_answers_for_it_does_not_judge_it_even_as_checker_or_leader(self):
+        own = self._action(self.agent, owner_id=self.agent.id, checker_id=self.agent.id)
+        own.with_user(self.agent).action_done()
+        done_by_other = self._action(owner_id=self.leader.id, checker_id=self.leader.id)
+        done_by_other.with_user(self.manager).action_done()
+        did_it = self._action(owner_id=self.agent.id, checker_id=self.leader.id)
+        did_it.with_user(self.leader).action_done()
+        did_it.owner_id = self.agent2
+        for action, user in (
+            (own, self.agent),
+            (done_by_other, self.leader),
+            (did_it, self.leader),
+        ):
+            judge = action.with_user(user)
+            judge.result = "All is well"
+            for gesture in (judge.action_effective, judge.action_not_effective):
+                with self.subTest(user.login), self.assertRaisesRegex(AccessError, "not by who"):
+                    gesture()
+            self.assertFalse(judge.may_check)
+            self.assertEqual(action.state, "done")
+
+    def test_a_manager_may_judge_his_own_work_and_says_why(self):
+        action = self._action(owner_id=self.manager.id, checker_id=self.manager.id)
+        judge = action.with_user(self.manager)
+        judge.action_done()
+        with self.assertRaisesRegex(UserError, "result"):
+            judge.action_effective()
+        judge.result = "Nobody else is here; no damage on 40 deliveries"
+        judge.action_effective()
+        self.assertEqual(action.state, "effective")
+
     def test_not_effective_is_to_be_done_again(self):
         action = self._done()
         judge = action.with_user(self.leader)

@@ -445,6 +445,27 @@ class TestCoverage(CoverageCase):
         with self.assertRaises(UserError):
             case.action_send_to_provider()
 
+    def test_a_confidential_complaint_is_sent_to_the_dealer_by_the_button_alone(self):
+        self.env.ref("customer_care.group_confidential").user_ids = [Command.link(self.agent.id)]
+        dealer = self._dealer()
+
+        def sent(case):
+            self._run("care.notice")
+            mails = self._mails(case)
+            return mails.filtered(lambda mail: dealer in mail.notified_partner_ids)
+
+        born_so = self._complaint(self._delivered(), confidential=True, owner_id=self.agent.id)
+        sealed = self._complaint(self._delivered(), owner_id=self.agent.id)
+        # before the job has told the dealer
+        sealed.action_seal()
+        for case in (born_so, sealed):
+            self.assertEqual(case.provider_id, dealer)
+            self.assertFalse(sent(case))
+            case.with_user(self.agent).action_send_to_provider()
+            self.assertEqual(len(sent(case)), 1)
+            with self.assertRaises(UserError):
+                case.with_user(self.agent).action_send_to_provider()
+
     def test_a_dealer_without_an_address_is_called(self):
         self._dealer(email=False)
         case = self._complaint(self._delivered())

@@ -133,6 +133,57 @@ class TestSafety(CareCase):
         with self.assertRaises(UserError):
             case.with_user(self.leader).action_close()
 
+    def test_it_is_not_cancelled_without_a_leaders_word(self):
+        case = self._case(safety=True, owner_id=self.agent.id)
+        mine = case.with_user(self.agent)
+        mine.cancel_reason = "x"
+        with self.assertRaisesRegex(UserError, "danger to people"):
+            mine.action_cancel()
+        with self.assertRaisesRegex(UserError, "danger to people"):
+            mine.stage_id = self.env["care.stage"].search(
+                [("res_model", "=", "care.case"), ("category", "=", "cancelled")], limit=1
+            )
+        self._run("care.notice")
+        self.assertEqual(self._told(case).user_id, self.leader | self.contact)
+        case.with_user(self.leader).safety = False
+        mine.action_cancel()
+        self.assertEqual(case.stage_category, "cancelled")
+
+    def test_one_that_is_merged_is_cancelled_and_the_other_goes_on(self):
+        case = self._case(safety=True, owner_id=self.agent.id)
+        target = self._case(safety=True, owner_id=self.agent.id)
+        case._merge_into(target)
+        self.assertEqual(case.stage_category, "cancelled")
+        self._run("care.notice")
+        self.assertFalse(self._told(case))
+        self.assertEqual(self._told(target).user_id, self.leader | self.contact)
+
+    def test_a_danger_whose_case_ended_before_it_was_told_is_told(self):
+        case = self._case(safety=True, owner_id=self.agent.id, resolution="Replaced")
+        case.with_user(self.leader).action_clear_safety()
+        case.cancel_reason = "x"
+        case.action_cancel()
+        self._run("care.notice")
+        self.assertEqual(self._told(case).user_id, self.leader | self.contact)
+
+    def test_a_danger_that_is_raised_again_is_told_again(self):
+        case = self._case(safety=True, owner_id=self.agent.id)
+        self._run("care.notice")
+        self._told(case).unlink()
+        case.with_user(self.leader).safety = False
+        case.with_user(self.agent).safety = True
+        self._run("care.notice")
+        self._run("care.notice")
+        self.assertEqual(len(self._told(case)), 2)
+        self.assertEqual(self._told(case).user_id, self.leader | self.contact)
+
+    def test_a_danger_that_is_taken_off_before_it_is_told_is_told_once(self):
+        case = self._case(safety=True, owner_id=self.agent.id)
+        case.with_user(self.leader).safety = False
+        case.with_user(self.agent).safety = True
+        self._run("care.notice")
+        self.assertEqual(len(self._told(case)), 2)
+
     def test_a_confidential_danger_is_told_to_who_may_know_it(self):
         keeper = self._user("care_keeper", "customer_care.group_confidential")
         self.env.ref("customer_care.group_confidential").user_ids = [

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from odoo import fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from .common import CareCase
@@ -102,7 +102,7 @@ class TestStatute(CareCase):
         self._statute(country_id=self.france.id)
         self.assertTrue(self._received().statutory_final_at)
 
-    def test_they_are_written_once_and_never_pause(self):
+    def test_they_never_pause_and_a_changed_law_is_for_new_cases(self):
         statute = self._statute(days=10)
         case = self._received()
         date = case.statutory_final_at
@@ -111,12 +111,108 @@ class TestStatute(CareCase):
         statute.days = 99
         with self._at("2026-03-12 10:00:00"):
             case.stage_id = self.env.ref("customer_care.stage_case_progress")
-            case.received_at = "2026-03-01 10:00:00"
-            case.kind = "enquiry"
         self.assertEqual(case.statutory_final_at, date)
         for name in ("statutory_final_at", "statutory_ack_at", "acknowledged_at"):
             with self.assertRaises(AccessError):
                 case.with_user(self.agent).write({name: fields.Datetime.now()})
+
+    def _notice(self, case, target="final"):
+        return self.env["care.notice"].search(
+            [("case_id", "=", case.id), ("kind", "=", f"statute_{target}")]
+        )
+
+    def test_a_case_that_gets_its_category_later_gets_its_dates(self):
+        category = self.env["care.category"].create({"name": "Loan"})
+        statute = self._statute(days=10, warn_days=2, category_ids=[(6, 0, category.ids)])
+        case = self._received()
+        self.assertFalse(case.statutory_final_at)
+        with self._at("2026-03-06 10:00:00"):
+            case.with_user(self.agent).category_id = category
+        self.assertEqual(case.statutory_final_id, statute)
+        self.assertEqual(str(case.statutory_final_at), "2026-03-14 22:59:59")
+        self.assertEqual(str(self._notice(case).next_at), "2026-03-12 22:59:59")
+        with self._at("2026-03-07 10:00:00"):
+            case.with_user(self.agent).category_id = False
+        self.assertFalse(case.statutory_final_at or case.statutory_final_id)
+        self.assertEqual(self._notice(case).state, "cancelled")
+
+    def test_dates_and_warnings_follow_when_it_was_received_and_by_whom(self):
+        self._statute(days=10, warn_days=2, country_id=self.belgium.id)
+        french = self._statute(days=20, warn_days=2, country_id=self.france.id)
+        case = self._received()
+        with self._at("2026-03-05 10:00:00"):
+            case.with_user(self.agent).received_at = "2026-03-01 10:00:00"
+            self.assertEqual(str(case.statutory_final_at), "2026-03-11 22:59:59")
+            self.assertEqual(str(self._notice(case).next_at), "2026-03-09 22:59:59")
+            case.partner_id = self.env["res.partner"].create(
+                {"name": "Luc", "country_id": self.france.id}
+            )
+            self.assertEqual(case.statutory_final_id, french)
+            self.assertEqual(str(case.statutory_final_at), "2026-03-21 22:59:59")
+            self.assertEqual(len(self._notice(case)), 1)
+            case.kind = "enquiry"
+            french.kind = "complaint"
+            case.received_at = "2026-03-02 10:00:00"
+            self.assertFalse(case.statutory_final_at)
+
+    def test_who_was_reminded_is_reminded_of_the_new_date_and_not_of_the_old_one(self):
+        self._statute(days=10, warn_days=2)
+        case = self._received()
+        law = self.env.ref("customer_care.mail_activity_type_statute")
+        with self._at("2026-03-13 10:00:00"):
+            self._notice(case)._run_due()
+            self.assertIn(law, case.activity_ids.activity_type_id)
+            case.received_at = "2026-03-10 10:00:00"
+            self.assertNotIn(law, case.activity_ids.activity_type_id)
+            self.assertEqual(str(self._notice(case).next_at), "2026-03-18 22:59:59")
+        with self._at("2026-03-19 10:00:00"):
+            self._notice(case)._run_due()
+        told = case.activity_ids.filtered(lambda row: row.activity_type_id == law)
+        self.assertEqual(str(told.date_deadline), "2026-03-20")
+
+    def test_dates_that_were_met_stay(self):
+        self._statute(days=10)
+        self._statute(target="acknowledgement", days=2)
+        case = self._received(resolution="Done")
+        ack, final = case.statutory_ack_at, case.statutory_final_at
+        with self._at("2026-03-05 10:00:00"):
+            case._acknowledged()
+            case.received_at = "2026-03-02 10:00:00"
+            self.assertEqual(case.statutory_ack_at, ack)
+            self.assertLess(case.statutory_final_at, final)
+            final = case.statutory_final_at
+            case.action_resolve()
+            case.received_at = "2026-03-01 10:00:00"
+        self.assertEqual((case.statutory_ack_at, case.statutory_final_at), (ack, final))
+
+    def test_the_date_of_what_was_merged_into_it_is_not_lost(self):
+        self._statute(days=10)
+        early = self._received("2026-03-02 10:00:00")
+        case = self._received()
+        date = early.statutory_final_at
+        with self._at("2026-03-05 10:00:00"):
+            early._merge_into(case)
+            case.category_id = self.env["care.category"].create({"name": "Loan"})
+        self.assertEqual(case.statutory_final_at, date)
+
+    def test_nobody_receives_a_case_in_the_future_and_a_change_is_tracked(self):
+        case = self._case(owner_id=self.agent.id).with_user(self.agent)
+        now = fields.Datetime.now()
+        for later in (now + timedelta(hours=1), "2130-01-01 10:00:00"):
+            with self.assertRaisesRegex(UserError, "in the future"):
+                case.received_at = later
+            with self.assertRaisesRegex(UserError, "in the future"):
+                case.create({"name": "x", "partner_id": self.customer.id, "received_at": later})
+        # a clock that goes a little fast
+        case.received_at = now + timedelta(minutes=2)
+        self.env.cr.flush()
+        case = case.with_context(tracking_disable=False)
+        case.received_at = now - timedelta(days=1)
+        self.env.flush_all()
+        self.env.cr.flush()
+        self.env.invalidate_all()
+        tracked = case.sudo().message_ids.tracking_value_ids.field_id
+        self.assertIn("received_at", tracked.mapped("name"))
 
     def test_near_and_over_are_told_without_a_cron(self):
         self._statute(days=10)
