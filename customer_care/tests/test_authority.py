@@ -3,12 +3,14 @@
 import itertools
 from datetime import timedelta
 
+import psycopg2
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from odoo import Command, fields
+from odoo import SUPERUSER_ID, Command, api, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from .test_remedy import RemedyCase
 
@@ -771,6 +773,48 @@ class TestAuthority(AuthorityCase):
             self._tell()
         self.assertFalse(self._outside().told_at)
         self.assertTrue(other.told_at)
+
+    def test_of_two_who_decide_at_once_one_starts_again(self):
+        """Whoever loses sees, the second time, what the other gave."""
+
+        def decide(cr):
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            return env["care.outlay"]._record(
+                [
+                    {
+                        "name": "Given at once",
+                        "source": "payment",
+                        "kind": "refund",
+                        "decision": "alone",
+                        "amount": 60,
+                        "company_id": env.ref("base.main_company").id,
+                    }
+                ]
+            )
+
+        def given(cr):
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            spent = env["care.outlay"]._spent(
+                env.user, env.ref("base.main_company"), "day", False, None
+            )
+            return spent["refund"]
+
+        with self.registry.cursor() as winner, self.registry.cursor() as loser:
+            before = given(loser)  # its snapshot is taken here
+            self.addCleanup(self._forget, decide(winner).id)
+            winner.commit()
+            self.assertEqual(given(loser), before)
+            with (
+                mute_logger("odoo.sql_db"),
+                self.assertRaises(psycopg2.errors.SerializationFailure),
+            ):
+                decide(loser)
+            loser.rollback()
+            self.assertEqual(given(loser), before + 60)
+
+    def _forget(self, row_id):
+        with self.registry.cursor() as cr:
+            cr.execute("DELETE FROM care_outlay WHERE id = %s", [row_id])
 
     def _outside_elsewhere(self):
         company = self.env["res.company"].create({"name": "Elsewhere"})
