@@ -19,9 +19,10 @@ from ..tools import filing
 KINDS = ("complaint", "suggestion", "compliment", "enquiry")
 #: Orders that the portal's form offers.
 ORDERS_MAX = 50
-#: Let in within an hour: from one address of the network, and with one mail address.
+#: Let in within an hour: from one address of the network, with one mail address, with one login.
 PER_IP = 20
 PER_MAIL = 5
+PER_USER = 20
 #: Seconds in which nobody fills in a form, and after which a page has been open too long.
 TOO_FAST = 3
 TOO_LONG = 2 * 24 * 3600
@@ -45,7 +46,9 @@ class FilingForm(CustomerPortal):
     def _opened(self, stamp):
         """Seconds since the page with this stamp was opened; None if it is not one of ours."""
         told, _dot, signed = (stamp or "").rpartition(".")
-        if not told or not consteq(signed, self._sign(told)):
+        # as bytes: of texts, only plain ones can be compared
+        mine = self._sign(told).encode()
+        if not told or not consteq(signed.encode(errors="replace"), mine):
             return None
         return int(time.time()) - int(told.partition(".")[0])
 
@@ -147,11 +150,19 @@ class FilingForm(CustomerPortal):
         order, product = self._about(orders, typed["about"])
         company = order.company_id or request.env.company
         sent = request.httprequest.method == "POST" and post.get("step") != "guides"
+        status = 200
         if sent:
             self._check_words(typed, errors)
             files = self._files(errors)
-            if self._opened(post.get("stamp")) is None:
+            opened = self._opened(post.get("stamp"))
+            if opened is None or opened > TOO_LONG:
+                # after that long nobody knows any more whether it was sent before
                 errors["form"] = request.env._("Please press “Send” once more.")
+            elif not errors and request.env["care.door"]._too_often(
+                ("user", request.env.uid), limit=PER_USER
+            ):
+                status = 429
+                errors["form"] = self._comes_too_often_words()
             if not errors:
                 case = self._file_of_visitor(post, typed, order, product, company, files)
                 return request.redirect(case.access_url if case else "/my/cases")
@@ -167,7 +178,9 @@ class FilingForm(CustomerPortal):
                 page_name="care_case_new",
             )
         )
-        return request.render("customer_care.portal_new_case", values)
+        response = request.render("customer_care.portal_new_case", values)
+        response.status_code = status
+        return response
 
     def _visitors_orders(self):
         """The orders that the visitor may write about, as superuser: their own company's."""
@@ -206,8 +219,10 @@ class FilingForm(CustomerPortal):
 
     def _file_of_visitor(self, post, typed, order, product, company, files):
         """File the case of who is logged in; None if this page was sent before."""
-        if not request.env["care.door"]._once("stamp", post.get("stamp")):
+        doors = request.env["care.door"]
+        if not doors._once("stamp", post.get("stamp")):
             return None
+        doors._let_in(("user", request.env.uid))
         category = self._category(typed, company)
         vals = {
             "company_id": company.id,
@@ -280,10 +295,7 @@ class FilingForm(CustomerPortal):
             files = self._check_public(typed, errors, post.get("stamp"))
             if not errors and self._comes_too_often(typed):
                 status = 429
-                errors["form"] = request.env._(
-                    "We have had several messages from you within the hour. Please call us, or try "
-                    "again later; what you wrote is still here."
-                )
+                errors["form"] = self._comes_too_often_words()
             if not errors:
                 return self._file_of_public(company, typed, post.get("stamp"), files)
         values = self._form_values(
@@ -332,6 +344,12 @@ class FilingForm(CustomerPortal):
         # sudo: a setting
         params = request.env["ir.config_parameter"].sudo()
         return int(params.get_param("customer_care.form_seconds", TOO_FAST))
+
+    def _comes_too_often_words(self):
+        return request.env._(
+            "We have had several messages from you within the hour. Please call us, or try "
+            "again later; what you wrote is still here."
+        )
 
     def _comes_too_often(self, typed):
         doors = request.env["care.door"]

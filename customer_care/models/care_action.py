@@ -527,7 +527,8 @@ class CareAction(models.Model):
                 continue
             activity_type = self._activity_type(name).sudo().with_context(lang=user.lang)
             summary = f"{activity_type.summary}: {action.name}"
-            if name == "action_back":
+            # a confidential case has no number for those who may not know of it
+            if name == "action_back" and action.reopened_case_id._may_be_told(user):
                 summary = f"{activity_type.summary}: {action.reopened_case_id.number}"
             vals_list.append(
                 {

@@ -4,9 +4,10 @@ from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import split_every
 
-#: Partners in one list of other buyers.
-BUYERS_LIMIT = 5000
+#: Other buyers whose calls are planned at once.
+BUYERS_BATCH = 1000
 
 
 class CareAction(models.Model):
@@ -34,7 +35,7 @@ class CareAction(models.Model):
     @api.depends_context("uid")
     def _compute_buyer_count(self):
         for action in self:
-            action.buyer_count = len(action._other_buyers()) if action.may_work else 0
+            action.buyer_count = action._count_buyers() if action.may_work else 0
 
     # ------------------------------------------------------------
     # Other buyers
@@ -70,9 +71,21 @@ class CareAction(models.Model):
         if not action._products():
             return self.env["res.partner"]
         groups = action.env["sale.order.line"]._read_group(
-            action._buyer_domain(), ["order_partner_id"], limit=BUYERS_LIMIT
+            action._buyer_domain(), ["order_partner_id"]
         )
         return self.env["res.partner"].browse([partner.id for (partner,) in groups])
+
+    def _count_buyers(self):
+        """How many they are, by the database."""
+        self.ensure_one()
+        # sudo: as in `_other_buyers`
+        action = self.sudo()
+        if not action._products():
+            return 0
+        [(count,)] = action.env["sale.order.line"]._read_group(
+            action._buyer_domain(), [], ["order_partner_id:count_distinct"]
+        )
+        return count
 
     def _check_buyers(self):
         self.ensure_one()
@@ -111,7 +124,8 @@ class CareAction(models.Model):
                 "type": "success" if planned else "info",
                 "message": self.env._(
                     "%(planned)s calls planned for %(buyers)s other buyers. Whoever has no "
-                    "journey, or is planned already, is left out.",
+                    "journey, or is planned already, is left out: they are in the list of other "
+                    "buyers.",
                     planned=len(planned),
                     buyers=len(buyers),
                 ),
@@ -121,24 +135,38 @@ class CareAction(models.Model):
 
     def _plan_calls(self, buyers):
         """The unique index says who is planned already: pressing twice plans nothing twice."""
-        # sudo: planned rows are written by the engine; the right to the action is checked
+        planned = self.env["care.followup"].sudo()
+        memo = {}
+        for ids in split_every(BUYERS_BATCH, buyers.ids):
+            planned |= self._plan_batch(ids, memo)
+        return planned
+
+    def _journeys_of(self, buyer_ids):
+        """The latest journey of each of these buyers on which it was bought, as superuser."""
         action = self.sudo()
         orders = action.env["sale.order.line"]._read_group(
-            [*action._buyer_domain(), ("order_partner_id", "in", buyers.ids)],
+            [*action._buyer_domain(), ("order_partner_id", "in", buyer_ids)],
             ["order_partner_id"],
-            ["order_id:max"],
+            ["order_id:array_agg_distinct"],
         )
-        journeys = (
-            self.env["care.journey"]
-            .sudo()
-            .search(
-                [
-                    ("order_id", "in", [order for _partner, order in orders]),
-                    ("stage_category", "!=", "cancelled"),
-                ]
-            )
+        journeys = action.env["care.journey"].search_fetch(
+            [
+                ("order_id", "in", [order for _partner, ids in orders for order in ids]),
+                ("stage_category", "!=", "cancelled"),
+            ],
+            ["order_id"],
+            order="id",
         )
-        memo, vals_list = {}, []
+        latest = {}
+        for journey in journeys.sorted(lambda journey: journey.order_id.id):
+            latest[journey.order_id.partner_id] = journey
+        return journeys.union(*latest.values())
+
+    def _plan_batch(self, buyer_ids, memo):
+        # sudo: planned rows are written by the engine; the right to the action is checked
+        action = self.sudo()
+        journeys = action._journeys_of(buyer_ids)
+        vals_list = []
         followups = self.env["care.followup"].sudo()
         day = action._today() + timedelta(days=1)
         product = ", ".join(action._products().mapped("name"))

@@ -198,7 +198,7 @@ class CareAuthority(models.Model):
         return min(known, key=lambda pair: pair[0])[1] if known else rules.browse()
 
     def _limits(self, company):
-        """What this row allows, in ``company``'s currency at today's rate.
+        """What this row allows, in ``company``'s currency at today's rate: nothing without one.
 
         :return: dict ``once``, ``case``, ``order``, ``day`` -> amount
         """
@@ -209,11 +209,12 @@ class CareAuthority(models.Model):
             "order": self.order_amount or self.amount,
             "day": self.day_amount or self.amount,
         }
-        today = self.env["care.outlay"]._today(company)
-        return {
-            scope: self.currency_id._convert(amount, company.currency_id, company, today)
-            for scope, amount in names.items()
-        }
+        worth = self.env["care.outlay"]._worth
+        limits = {}
+        for scope, amount in names.items():
+            limit, rated = worth(amount, self.currency_id, company)
+            limits[scope] = limit if rated else 0.0
+        return limits
 
     # ------------------------------------------------------------
     # What is left of it
@@ -263,6 +264,7 @@ class CareAuthority(models.Model):
             "order": self.env._("You may give up to %s more on this order.", left),
             "day": self.env._("You may give up to %s more today.", left),
             "none": self.env._("You have no authority to give this alone."),
+            "rate": self.env._("There is no rate for this currency."),
         }
         return scopes[verdict.scope]
 
@@ -292,7 +294,8 @@ class CareAuthority(models.Model):
         bound by a limit and goes beyond it; write down the rest.
 
         :param list[dict] gestures: ``company``, ``kind``, ``parts`` as for :meth:`_verdict`,
-            ``known`` (the part of it that was written down before), ``free`` (why nobody is
+            ``known`` (the part of it that was written down before), ``rated`` (whether there is
+            a rate for its currency; without one nobody has authority), ``free`` (why nobody is
             stopped, or False), and ``vals`` of the rows
         :raise UserError: beyond a limit
         """
@@ -307,6 +310,8 @@ class CareAuthority(models.Model):
                 purses[company] = Purse(self, user, company, skip=gestures)
             purse = purses[company]
             verdict = purse.verdict(gesture["kind"], gesture["parts"])
+            if not gesture["rated"] and (not verdict.rule or not verdict.rule.is_unlimited):
+                verdict = Verdict(False, None, 0.0, "rate")
             free = gesture["free"] or (
                 not self._binds(user, company)
                 and ("scope" if company.sudo().care_authority_scope == "remedies" else "accountant")
@@ -378,7 +383,13 @@ class Purse:
         # how much of all this may be given: by each limit
         lefts = [
             ("once", limits["once"], total),
-            ("day", limits["day"] - self._spent("day", False, rule), total),
+            # a shared row is one limit, wherever the person works
+            (
+                "day",
+                limits["day"]
+                - self._spent("day" if rule.company_id else "everywhere", False, rule),
+                total,
+            ),
         ]
         for scope, place in (("case", 0), ("order", 1)):
             sums = defaultdict(float)
@@ -399,6 +410,7 @@ class Purse:
             for scope, record in (("day", False), ("case", case), ("order", order)):
                 if scope == "day" or record:
                     self._sums(scope, record)[kind] += amount
+            self._sums("everywhere", False)[kind] += amount
 
     def _spent(self, scope, record, rule):
         sums = self._sums(scope, record)

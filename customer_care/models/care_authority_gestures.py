@@ -1,12 +1,38 @@
 """Where money leaves outside of the register: credit notes, payments, providers' refunds."""
 
 from odoo import SUPERUSER_ID, api, models
+from odoo.exceptions import UserError
 from odoo.tools import groupby
 
 from .care_due_mixin import ENGINE
 
 #: States of a payment whose money is gone, or on its way.
 GONE = ("in_process", "paid")
+#: What makes of a payment another one, though its money is gone.
+PAYMENT_TERMS = frozenset(
+    {
+        "amount",
+        "currency_id",
+        "date",
+        "payment_type",
+        "partner_type",
+        "partner_id",
+        "company_id",
+    }
+)
+#: What makes another credit note of one that waits to be posted by itself.
+REFUND_TERMS = frozenset(
+    {
+        "auto_post",
+        "move_type",
+        "partner_id",
+        "currency_id",
+        "date",
+        "invoice_line_ids",
+        "line_ids",
+        "company_id",
+    }
+)
 
 
 class AccountMove(models.Model):
@@ -17,6 +43,8 @@ class AccountMove(models.Model):
         if refunds and not self.env.su:
             # before it is done; what is dated later is posted by the system without asking again
             refunds._care_check_refunds()
+        if refunds and self.env.su:
+            refunds._care_check_waiting()
         checked = self.with_context(care_posting=ENGINE) if refunds else self
         posted = super(AccountMove, checked)._post(soft).with_env(self.env)
         if refunds and self.env.su:
@@ -29,7 +57,60 @@ class AccountMove(models.Model):
             self.filtered(
                 lambda move: move.move_type == "out_refund" and move.state != "posted"
             )._care_check_refunds()
-        return super().write(vals)
+        result = super().write(vals)
+        if not REFUND_TERMS.isdisjoint(vals):
+            self._care_check_auto_post()
+        return result
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        moves = super().create(vals_list)
+        moves._care_check_auto_post()
+        return moves
+
+    def _care_check_auto_post(self):
+        """To leave a credit note to the system is to give: it is posted without asking again."""
+        if self.env.su or self.env.context.get("care_posting") is ENGINE:
+            return
+        self.filtered(
+            lambda move: (
+                move.move_type == "out_refund" and move.state == "draft" and move.auto_post != "no"
+            )
+        )._care_check_refunds()
+
+    def _care_check_waiting(self):
+        """What the system posts by itself is no more than what somebody gave: a line may have
+        been changed since.
+
+        :raise UserError: if somebody whom a limit stops has changed it; Odoo writes that on the
+            credit note and goes on
+        """
+        waiting = self.filtered(lambda move: move.auto_post != "no" and move.state == "draft")
+        if not waiting:
+            return
+        outlay, authority = self.env["care.outlay"], self.env["care.authority"]
+        known = outlay._known("move_id", waiting)
+        allowed = self.env["care.remedy"]._allowed_on(waiting)
+        for move in waiting:
+            rest = move._care_worth()[0] - allowed.get(move, 0.0) - known[move]
+            if move.company_id.currency_id.compare_amounts(rest, 0) <= 0:
+                continue
+            lines = move.invoice_line_ids
+            writers = move.create_uid | move.write_uid | lines.create_uid | lines.write_uid
+            if any(authority._binds(user, move.company_id) for user in writers):
+                raise UserError(
+                    self.env._(
+                        "%s was changed after it was left to be posted by itself. Post it by hand.",
+                        move.name or move.ref or move.display_name,
+                    )
+                )
+
+    def _care_worth(self):
+        """What it gives in the company's currency, and whether there is a rate to tell."""
+        self.ensure_one()
+        return self.env["care.outlay"]._worth(
+            self.amount_total, self.currency_id, self.company_id, self.invoice_date or self.date
+        )
 
     def _care_check_refunds(self):
         if not self:
@@ -40,7 +121,8 @@ class AccountMove(models.Model):
         known = self.env["care.outlay"]._known("move_id", moves)
         gestures = []
         for move in moves:
-            amount = abs(move.amount_total_signed)
+            # not as it stands in the books: whoever writes it may choose that rate
+            amount, rated = move._care_worth()
             rest = max(amount - allowed.get(move, 0.0), 0.0)
             free = False
             if self.env.su:
@@ -53,6 +135,7 @@ class AccountMove(models.Model):
                     "kind": "refund" if move._care_orders() else "compensation",
                     "parts": move._care_parts(rest),
                     "known": min(known[move], rest),
+                    "rated": rated,
                     "free": free,
                     "vals": {
                         "name": self.env._(
@@ -99,22 +182,45 @@ class AccountPayment(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         payments = super().create(vals_list)
-        payments.filtered(
-            lambda payment: payment.state in GONE and payment._care_gives()
-        )._care_check_payments()
+        payments.filtered(lambda payment: payment._care_gives())._care_check_payments()
         return payments
 
     def write(self, vals):
-        if vals.get("state") in GONE:
-            self.filtered(
-                lambda payment: payment.state not in GONE and payment._care_gives()
-            )._care_check_payments()
-        return super().write(vals)
+        if vals.get("state") not in GONE and PAYMENT_TERMS.isdisjoint(vals):
+            return super().write(vals)
+        before = {payment: payment._care_terms() for payment in self}
+        result = super().write(vals)
+        # again where its money is gone already and it has become another payment
+        self.filtered(
+            lambda payment: payment._care_gives() and before[payment] != payment._care_terms()
+        )._care_check_payments()
+        return result
+
+    def _care_terms(self):
+        """What the limits look at; nothing where no money has left."""
+        self.ensure_one()
+        if self.state not in GONE:
+            return ()
+        return tuple(self[name] for name in sorted(PAYMENT_TERMS))
 
     def _care_gives(self):
-        """Whether it pays money to a customer."""
+        """Whether it has paid money to a customer."""
         self.ensure_one()
-        return self.payment_type == "outbound" and self.partner_type == "customer"
+        return (
+            self.state in GONE
+            and self.payment_type == "outbound"
+            and self.partner_type == "customer"
+        )
+
+    def _care_settled(self):
+        """What of this payment has paid credit notes already: that was owed, and is no more."""
+        self.ensure_one()
+        partials = self.move_id.line_ids.matched_credit_ids
+        return sum(
+            partials.filtered(
+                lambda partial: partial.credit_move_id.move_id.move_type == "out_refund"
+            ).mapped("amount")
+        )
 
     def _care_check_payments(self):
         if not self:
@@ -128,9 +234,10 @@ class AccountPayment(models.Model):
         ):
             owed = self.env["care.outlay"]._owed(company, customer, payments)
             for payment in mine:
-                amount = payment.currency_id._convert(
-                    payment.amount, company.currency_id, company, payment.date
+                amount, rated = self.env["care.outlay"]._worth(
+                    payment.amount, payment.currency_id, company, payment.date
                 )
+                amount = max(amount - payment._care_settled(), 0.0)
                 rest = max(amount - owed, 0.0)
                 owed = max(owed - amount, 0.0)
                 orders = payment.invoice_ids._care_orders()
@@ -147,6 +254,7 @@ class AccountPayment(models.Model):
                         "kind": "refund",
                         "parts": [(self.env["care.case"], orders[:1], rest)],
                         "known": min(known[payment], rest),
+                        "rated": rated,
                         "free": free,
                         "vals": {
                             "name": self.env._(
@@ -176,11 +284,8 @@ class PaymentTransaction(models.Model):
         for transaction in self.sudo():
             company = transaction.company_id
             customer = transaction.partner_id.commercial_partner_id
-            amount = transaction.currency_id._convert(
-                abs(amount_to_refund or transaction.amount),
-                company.currency_id,
-                company,
-                self.env["care.outlay"]._today(company),
+            amount, rated = self.env["care.outlay"]._worth(
+                amount_to_refund or transaction.amount, transaction.currency_id, company
             )
             owed = self.env["care.outlay"]._owed(company, customer)
             gestures.append(
@@ -197,6 +302,7 @@ class PaymentTransaction(models.Model):
                         )
                     ],
                     "known": 0.0,
+                    "rated": rated,
                     "free": "machine" if self.env.su else False,
                     "vals": {
                         "name": self.env._("Refund of %s", transaction.reference),
@@ -265,10 +371,13 @@ class CareOutlay(models.Model):
                 ]
             )
         )
-        today = self._today(company)
         coming = sum(
-            record.currency_id._convert(abs(record.amount), company.currency_id, company, today)
+            self._worth(record.amount, record.currency_id, company)[0]
             for records in (payments, asked)
             for record in records
         )
-        return max(sum(map(abs, refunds.mapped("amount_residual_signed"))) - coming, 0.0)
+        due = 0.0
+        for refund in refunds:
+            amount, rated = self._worth(refund.amount_residual, refund.currency_id, company)
+            due += amount if rated else 0.0
+        return max(due - coming, 0.0)

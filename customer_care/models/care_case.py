@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
 from .care_category import KINDS, SEVERITIES
+from .care_due_mixin import ENGINE
 from .care_guard import take_from_person
 from .care_owned_mixin import CareOwnedMixin
 
@@ -535,23 +536,31 @@ class CareCase(models.Model):
         if case.stage_category != "resolved" or answer not in ("yes", "no"):
             return False
         case.write({"customer_answer": answer, "customer_answer_at": self.env.cr.now()})
-        author = author or case.partner_id
-        body = text.strip() or (
-            self.env._("Yes, it is solved. Thank you.")
-            if answer == "yes"
-            else self.env._("No, it is not solved.")
-        )
-        case.message_post(
-            body=body,
+        said = {
+            "yes": self.env._("Yes, it is solved. Thank you."),
+            "no": self.env._("No, it is not solved."),
+        }
+        case._post_customers_words(text.strip() or said[answer], author)
+        case._enter_category("closed" if answer == "yes" else "open")
+        if answer == "no":
+            self.env["care.notice"]._announce("case_reopened", case)
+        return True
+
+    def _post_customers_words(self, text, author=None):
+        """Post an answer of the customer to a question of ours; what follows from it is the
+        caller's.
+
+        :param author: the partner who speaks; the customer when nobody is logged in
+        """
+        self.ensure_one()
+        author = author or self.partner_id
+        self.with_context(care_answering=ENGINE).message_post(
+            body=text.strip(),
             author_id=author.id,
             email_from=author.email_formatted,
             message_type="comment",
             subtype_xmlid="mail.mt_comment",
         )
-        case._enter_category("closed" if answer == "yes" else "open")
-        if answer == "no":
-            self.env["care.notice"]._announce("case_reopened", case)
-        return True
 
     # ------------------------------------------------------------
     # Mail

@@ -368,6 +368,7 @@ class CareCase(models.Model):
             case._wants_person(text, author, phone, when)
         elif case == self:
             case._post_customers_words(text or self.env._("No, it is not solved."), author)
+            case.write({"customer_answer": "no", "customer_answer_at": self.env.cr.now()})
             case._reopen_by_customer()
         return True
 
@@ -385,9 +386,9 @@ class CareCase(models.Model):
         )
 
     def _reopen_by_customer(self):
-        """The customer says, by whatever way, that these cases are not solved.
+        """The customer writes, by whatever way, about these cases as if they were not solved.
 
-        For whoever takes in the customer's words (an answer by mail): posting them is theirs.
+        For whoever takes in the customer's words (a mail, the page): posting them is theirs.
 
         :return: the cases that are open again; those that were not resolved, or closed too long
             ago, are left as they are
@@ -395,7 +396,6 @@ class CareCase(models.Model):
         # sudo: the customer's word is taken by the engine
         cases = self.sudo().filtered(lambda case: case._may_reopen())
         if cases:
-            cases.write({"customer_answer": "no", "customer_answer_at": self.env.cr.now()})
             cases._enter_category("open")
             self.env["care.notice"]._announce("case_reopened", cases)
         return cases.sudo(self.env.su)
@@ -419,16 +419,6 @@ class CareCase(models.Model):
             "confidential": self.confidential,
             "previous_id": self.id,
         }
-
-    def _post_customers_words(self, text, author=None):
-        author = author or self.partner_id
-        self.message_post(
-            body=text.strip(),
-            author_id=author.id,
-            email_from=author.email_formatted,
-            message_type="comment",
-            subtype_xmlid="mail.mt_comment",
-        )
 
 
 class CareFollowup(models.Model):

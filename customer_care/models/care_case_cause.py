@@ -3,7 +3,7 @@ from odoo import fields, models
 from .care_case import STAFF
 
 #: What a case may say more by than by itself: a change is looked at anew.
-TELLING = frozenset({"cause_id", "product_id", "category_id", "kind"})
+TELLING = frozenset({"cause_id", "product_id", "category_id", "kind", "confidential"})
 
 
 class CareCase(models.Model):

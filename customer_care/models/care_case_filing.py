@@ -1,8 +1,13 @@
 from odoo import api, fields, models
+from odoo.exceptions import AccessError
 from odoo.tools import email_normalize
 
 from ..tools.filing import NAME_MAX, SUBJECT_MAX, TEXT_MAX, clean_name, one_line
 from .care_case import STAFF
+from .care_due_mixin import ENGINE
+
+#: How people may say that a case came in; every other way is the engine's to tell.
+PEOPLES_CHANNELS = ("phone", "mail", "callback", "public")
 
 
 class CareCase(models.Model):
@@ -19,6 +24,43 @@ class CareCase(models.Model):
     contact_when = fields.Char(
         "Call Back When", copy=False, groups=STAFF, help="When they would like to be called."
     )
+
+    def _complete_vals(self, vals_list):
+        if not self.env.su and self.env.context.get("care_import") is not ENGINE:
+            for vals in vals_list:
+                self._check_channel(vals.get("channel") or "phone")
+        return super()._complete_vals(vals_list)
+
+    def write(self, vals):
+        if "channel" in vals and not self.env.su:
+            for before in set(self.mapped("channel")) - {vals["channel"]}:
+                self._check_channel(vals["channel"])
+                self._check_channel(before)
+        return super().write(vals)
+
+    @api.model
+    def _check_channel(self, channel):
+        """What comes in by itself is promised something, or not: nobody says that by hand."""
+        if channel in PEOPLES_CHANNELS:
+            return
+        words = dict(self._fields["channel"]._description_selection(self.env))
+        raise AccessError(
+            self.env._(
+                "“%(channel)s” is set by Customer Care itself. Choose one of: %(others)s.",
+                channel=words.get(channel, channel),
+                others=", ".join(words[name] for name in PEOPLES_CHANNELS),
+            )
+        )
+
+    def copy_data(self, default=None):
+        # somebody writes it down now, whichever way the first one came
+        return super().copy_data({"channel": "phone", **(default or {})})
+
+    def _search(self, domain, offset=0, limit=None, order=None, **kwargs):
+        if order == self._order and not self.env.su and not self.env.user._is_internal():
+            # how severe we think it is, is not for customers, not even by a list's order
+            order = "received_at desc, id desc"
+        return super()._search(domain, offset, limit, order, **kwargs)
 
     def _care_event(self, event, at=None):
         if event == "case_opened":

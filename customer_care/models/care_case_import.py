@@ -4,6 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import email_normalize
 
+from .care_due_mixin import ENGINE
+
 
 class CareCase(models.Model):
     """The register's door for old lists: Odoo's own import, made safe.
@@ -24,7 +26,7 @@ class CareCase(models.Model):
         ]
 
     def _complete_vals(self, vals_list):
-        if self.env.context.get("import_file"):
+        if self.env.context.get("care_import") is ENGINE:
             now = self.env.cr.now()
             for vals in vals_list:
                 vals["channel"] = "import"
@@ -52,7 +54,11 @@ class CareCase(models.Model):
     @api.model
     def load(self, fields, data):
         """Import rows; customers may be named by their mail, whatever its spelling."""
-        if not self.env.context.get("import_file") or "partner_id" not in fields:
+        if not self.env.context.get("import_file"):
+            return super().load(fields, data)
+        # compared by identity: nobody says from afar that something is imported
+        self = self.with_context(care_import=ENGINE)  # noqa: PLW0642
+        if "partner_id" not in fields:
             return super().load(fields, data)
         self.check_access("create")
         column = fields.index("partner_id")

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from .care_case import STAFF
+from .care_due_mixin import ENGINE
 
 #: Days back in which a case that is over may still be the same one.
 RECENT_DAYS = 30
@@ -18,6 +19,23 @@ class CareCase(models.Model):
     """Cases that are the same one: shown, and made one."""
 
     _inherit = "care.case"  # pylint: disable=consider-merging-classes-inherited
+
+    #: What a case takes from those that are merged into it, if it has none: names that go
+    #: together, the first of which says whether there is one.
+    _merge_together = (
+        ("order_id",),
+        ("journey_id",),
+        ("product_id",),
+        ("category_id",),
+        ("cause_id",),
+        ("provider_id", "provider_sent_at"),
+        ("quotation_id",),
+        ("contact_name", "contact_phone", "contact_when"),
+        ("callback_phone", "callback_when"),
+    )
+
+    #: Kinds of notices that are still to be told when the case is merged.
+    _merge_notices_kept = ("case_person", "case_provider")
 
     merged_into_id = fields.Many2one(
         "care.case",
@@ -170,8 +188,13 @@ class CareCase(models.Model):
         if not sources:
             return sources
         sources._check_merge(target)
+        if any(sources.mapped("confidential")) and not target.confidential:
+            # before anything of them can be read there
+            target.write({"confidential": True})
         target._merge_fields(sources)
         sources._merge_rows(target)
+        # whoever came along may not be let in
+        target._shut_out()
         for case in sources:
             target.message_post(
                 body=self.env._(
@@ -195,10 +218,14 @@ class CareCase(models.Model):
         """What this case does not know yet is taken from ``sources``."""
         self.ensure_one()
         vals = {}
-        for name in ("order_id", "journey_id", "product_id", "category_id"):
-            value = sources.filtered(name)[:1][name]
-            if value and not self[name]:
-                vals[name] = value.id
+        for names in self._merge_together:
+            donor = sources.filtered(names[0])[:1]
+            if donor and not self[names[0]]:
+                for name in names:
+                    vals[name] = self._fields[name].convert_to_write(donor[name], donor)
+        for name in ("safety", "legal_hold"):
+            if not self[name] and any(sources.mapped(name)):
+                vals[name] = True
         if vals.get("journey_id") and (vals.get("order_id") or self.order_id.id) != (
             self.env["care.journey"].browse(vals["journey_id"]).order_id.id
         ):
@@ -240,9 +267,67 @@ class CareCase(models.Model):
         self.env["care.promise"].with_context(active_test=False).search(mine).write(
             {"case_id": target.id}
         )
-        self.env["care.notice"]._cancel_of(self)
-        self._merge_table("care.notice", target, ("kind", "occurrence"))
+        self._merge_notices(target)
+        self._merge_actions(target)
+        self._merge_chain(target)
         self.env.invalidate_all()
+
+    def _merge_notices(self, target):
+        """What was about to be told of these cases ends, but for what the target has to hear
+        of: it tells the rest itself.
+        """
+        notices = self.env["care.notice"]
+        mine = [("case_id", "in", self.ids), ("kind", "in", self._merge_notices_kept)]
+        kept = notices.search([*mine, ("state", "=", "planned")], order="id")
+        planned = notices.search([("case_id", "in", self.ids), ("state", "=", "planned")])
+        (planned - kept)._cancel_due()
+        known = notices.search([("case_id", "=", target.id), ("kind", "in", kept.mapped("kind"))])
+        for kind, rows in kept.grouped("kind").items():
+            theirs = known.filtered(lambda row, kind=kind: row.kind == kind)
+            moving = rows[:1]
+            if kind == "case_provider":
+                # who has the target already does not get it twice
+                same = moving.case_id.provider_id == target.provider_id
+                told = bool(theirs) or not same
+            else:
+                told = "planned" in theirs.mapped("state")
+            if told:
+                moving = rows.browse()
+            else:
+                moving.write(
+                    {
+                        "case_id": target.id,
+                        "occurrence": max([target.cycle - 1, *theirs.mapped("occurrence")]) + 1,
+                    }
+                )
+            (rows - moving)._cancel_due()
+
+    def _merge_actions(self, target):
+        """What is done against their cause is done for the target."""
+        actions = self.action_ids.with_context(care_handing_over=ENGINE)
+        for action in actions:
+            gone = action.case_ids & self
+            action.case_ids = [
+                *(fields.Command.unlink(case_id) for case_id in gone.ids),
+                fields.Command.link(target.id),
+            ]
+        actions._keep_sealed()
+        self.env["care.action"].search([("reopened_case_id", "in", self.ids)]).write(
+            {"reopened_case_id": target.id}
+        )
+
+    def _merge_chain(self, target):
+        """The case before, and the one after, that says that this was not solved after all."""
+        before = (self.previous_id - target - self)[:1]
+        if before and not target.previous_id:
+            known = before.next_ids
+            known.write({"previous_id": False})
+            # out of the way of the unique index
+            known.flush_recordset(["previous_id"])
+            target.previous_id = before
+        after = (self.next_ids - target - self)[:1]
+        if after and not target.next_ids:
+            after.previous_id = target
 
     def _merge_followups(self, target):
         """A person's own follow-ups and what was done move; of what the rules planned, the

@@ -38,6 +38,8 @@ class CareCase(models.Model):
             case.remedy_count = counts.get(case._origin, 0)
 
     def write(self, vals):
+        if "partner_id" in vals:
+            self._check_customer_of_remedies(vals["partner_id"])
         result = super().write(vals)
         if "order_id" in vals or "partner_id" in vals:
             # sudo: proposals are about what the case is about; what was decided stays
@@ -48,6 +50,29 @@ class CareCase(models.Model):
                 case = proposal.case_id
                 proposal.write({"order_id": case.order_id.id, "partner_id": case.partner_id.id})
         return result
+
+    def _check_customer_of_remedies(self, partner_id):
+        """What was promised to one customer is not given to another."""
+        customer = self.env["res.partner"].browse(partner_id).commercial_partner_id
+        # sudo: what is promised on these cases, whoever may see it
+        promised = self.sudo().remedy_ids.filtered(
+            lambda remedy: (
+                remedy.state in ("asked", "approved", "offered", "accepted")
+                and remedy.partner_id.commercial_partner_id != customer
+            )
+        )
+        if not promised:
+            return
+        if not self.env.su:
+            raise UserError(
+                self.env._(
+                    "%(remedy)s is promised to %(customer)s. Cancel it before you change the "
+                    "customer.",
+                    remedy=promised[0].display_name,
+                    customer=promised[0].partner_id.display_name,
+                )
+            )
+        promised.action_cancel()
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_given(self):
@@ -87,7 +112,12 @@ class CareCase(models.Model):
         """
         self.ensure_one()
         # sudo: of their own case a customer reads what was offered, and that alone
-        remedies = self.sudo().remedy_ids.filtered(lambda remedy: remedy._is_open_offer())
+        customer = self.sudo().partner_id.commercial_partner_id
+        remedies = self.sudo().remedy_ids.filtered(
+            lambda remedy: (
+                remedy._is_open_offer() and remedy.partner_id.commercial_partner_id == customer
+            )
+        )
         return [remedy._offer_line() for remedy in remedies.sorted("id")]
 
 

@@ -8,10 +8,12 @@ here.
 from collections import defaultdict
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from .care_action import UNFINISHED
+from .care_due_mixin import ENGINE
 from .care_handoff import WAITING
 
 GROUP = "customer_care.group_confidential"
@@ -61,6 +63,19 @@ class ResUsers(models.Model):
             ("confidential", "=", False),
             ("case_id.owner_id", "=", self.id),
             *self._care_confidential_domain("case_id"),
+        ]
+
+    def _care_confidential_action_domain(self):
+        """The same for actions: hidden is what came from confidential cases alone."""
+        self.ensure_one()
+        if self._care_sees_confidential():
+            return [(1, "=", 1)]
+        hidden = [("confidential", "=", True), ("owner_id", "!=", self.id)]
+        shown = ["|", ("confidential", "=", False), ("owner_id", "=", self.id)]
+        return [
+            "|",
+            ("case_ids", "not any", hidden),
+            ("case_ids", "any", shown),
         ]
 
     def _care_hidden_cases(self):
@@ -141,8 +156,12 @@ class CareCase(models.Model):
         """Confidential from now on; whoever may not see it any more goes back to the register."""
         self.check_access("write")
         self.write({"confidential": True})
+        return self._led_back() or True
+
+    def _led_back(self):
+        """Where somebody goes who does not see these cases any more; False if they do."""
         if len(self._filtered_access("read")) == len(self):
-            return True
+            return False
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",
@@ -271,6 +290,7 @@ class CareCase(models.Model):
             [("case_id", "=", self.id), ("done_at", "=", False)]
         )
         promises.filtered(lambda row: barred(row.user_id)).write({"user_id": self.owner_id.id})
+        self.action_ids._keep_sealed()
 
     def _about(self):
         """What tells of these cases in its own chatter or activities: they and, a recordset a
@@ -422,6 +442,13 @@ class CareFollowup(models.Model):
             row.user_id = row.case_id.owner_id
         return result
 
+    def _open_case(self):
+        case = super()._open_case()
+        # sudo: what is found on a call about something confidential is so too
+        if self.sudo().case_id.confidential and not case.sudo().confidential:
+            case.sudo().write({"confidential": True})
+        return case
+
 
 class CarePromise(models.Model):
     _inherit = "care.promise"  # pylint: disable=consider-merging-classes-inherited
@@ -446,6 +473,80 @@ class CareRemedy(models.Model):
         recipients = super()._notify_get_recipients(message, msg_vals=msg_vals, **kwargs)
         # sudo: which case it is of
         return self.sudo().case_id._who_may_be_told(recipients)
+
+
+class CareAction(models.Model):
+    """What is done about confidential cases alone is as confidential as they are."""
+
+    _inherit = "care.action"  # pylint: disable=consider-merging-classes-inherited
+
+    @api.constrains("owner_id", "checker_id", "case_ids")
+    def _check_may_be_told(self):
+        if self.env.context.get("care_handing_over") is ENGINE:
+            return  # see `_keep_sealed`
+        for action in self:
+            for user in action.owner_id | action.checker_id:
+                if not action._may_be_told(user):
+                    raise ValidationError(
+                        self.env._(
+                            "%(user)s may not see confidential cases, from which this action "
+                            "comes. Choose somebody of the group “Confidential cases”.",
+                            user=user.sudo().name,
+                        )
+                    )
+
+    def _check_access(self, operation):
+        result = super()._check_access(operation)
+        if not self.env.su and any(self._ids):
+            # the rules have looked at the cases as superuser: not for the person to see
+            self.invalidate_recordset(["case_ids"], flush=False)
+        return result
+
+    def _may_be_told(self, user):
+        """Whether ``user`` may know of this action as far as confidentiality goes."""
+        self.ensure_one()
+        # sudo: whether its cases are confidential; not read by the field, which would remember
+        # for whoever asks what superuser has seen
+        cases = self.env["care.case"].sudo().search([("action_ids", "in", self.ids)])
+        return not cases or any(case._may_be_told(user) for case in cases)
+
+    def _default_checker(self, team):
+        user = super()._default_checker(team)
+        return user if self._may_be_told(user) else self._confidential_keeper(self.owner_id)
+
+    def _confidential_keeper(self, leaving=()):
+        """Somebody who may have this action, which comes from confidential cases alone."""
+        # sudo: who may see them
+        case = self.sudo().case_ids[:1]
+        return case._confidential_owner(leaving) or case.owner_id
+
+    def _keep_sealed(self):
+        """Take these actions, as superuser, out of the hands of those who may not know of them."""
+        for action in self:
+            for name in ("owner_id", "checker_id"):
+                if not action._may_be_told(action[name]):
+                    action.with_context(care_handing_over=ENGINE).write(
+                        {name: action._confidential_keeper().id}
+                    )
+            strangers = action.message_partner_ids.user_ids.filtered(
+                lambda user, a=action: not a._may_be_told(user)
+            )
+            action.message_unsubscribe(partner_ids=strangers.partner_id.ids)
+
+    @api.model
+    def _hand_over(self, leaving):
+        mine = self.search(
+            [
+                ("state", "in", UNFINISHED),
+                ("case_ids.confidential", "=", True),
+                "|",
+                ("owner_id", "in", leaving.ids),
+                ("checker_id", "in", leaving.ids),
+            ]
+        )
+        result = super()._hand_over(leaving)
+        mine._keep_sealed()
+        return result
 
 
 class CareDigest(models.Model):

@@ -222,48 +222,23 @@ class CareDueMixin(models.AbstractModel):
         """
         # sudo: effects run as superuser with the record's company
         model = self.sudo()
-        cron = self.env["ir.cron"]
-        cron._commit_progress(remaining=0)
-        conflicts = 0
-        while True:
-            try:
-                rows = model._claim_due()
-                if not rows:
-                    break
-                count = len(rows)
-                rows._run_guarded()
-                left = model.search_count(self._due_domain(), limit=1)
-                time_left = cron._commit_progress(count, remaining=left)
-            except (ConcurrencyError, psycopg2.extensions.TransactionRollbackError):
-                # A user was faster: crons are not retried by Odoo, so start afresh.
-                self.env.cr.rollback()
-                conflicts += 1
-                if conflicts > 5:
-                    _logger.info("%s: too many conflicts, left to the next run", self._name)
-                    cron._commit_progress(remaining=1)
-                    break
-                continue
-            if not time_left:
-                break
+        run_in_batches(
+            model,
+            model._claim_due,
+            lambda rows: rows._run_guarded(),
+            lambda: model.search_count(model._due_domain(), limit=1),
+        )
 
     def _run_guarded(self):
         """Run the batch; on an error cut it in halves, and set the culprit aside."""
-        if not self:
-            return
-        try:
-            with self.env.cr.savepoint():
-                self._run_due()
-                stuck = self.filtered(lambda row: row.next_at and row.next_at <= self.env.cr.now())
-                if stuck:
-                    raise RuntimeError(f"{self._name}: {stuck.ids} did not move on")
-        except Exception as error:  # pylint: disable=broad-except
-            reraise_if_concurrent(error)
-            if len(self) == 1:
-                self._set_aside(error)
-                return
-            middle = len(self) // 2
-            self[:middle]._run_guarded()
-            self[middle:]._run_guarded()
+
+        def work(rows):
+            rows._run_due()
+            stuck = rows.filtered(lambda row: row.next_at and row.next_at <= self.env.cr.now())
+            if stuck:
+                raise RuntimeError(f"{self._name}: {stuck.ids} did not move on")
+
+        run_guarded(self, work, lambda row, error: row._set_aside(error))
 
     def _set_aside(self, error):
         self.ensure_one()
@@ -283,6 +258,89 @@ class CareDueMixin(models.AbstractModel):
     def _next_attempt(self, attempts):
         """When to try again after so many failures: 4, 16, 64, 256 minutes later."""
         return self.env.cr.now() + timedelta(minutes=4**attempts)
+
+
+def run_guarded(records, work, set_aside):
+    """Do ``work`` on all of these records at once; on an error cut them in halves, until those
+    at fault stand alone.
+
+    :param work: called with records; what it did is rolled back if it raises
+    :param set_aside: called with one record at fault and its error
+    """
+    if not records:
+        return
+    try:
+        with records.env.cr.savepoint():
+            work(records)
+    except Exception as error:  # pylint: disable=broad-except
+        reraise_if_concurrent(error)
+        if len(records) == 1:
+            set_aside(records, error)
+            return
+        middle = len(records) // 2
+        run_guarded(records[:middle], work, set_aside)
+        run_guarded(records[middle:], work, set_aside)
+
+
+def run_in_batches(model, claim, work, count_left):
+    """Work off what is due in a cron, one fresh transaction a batch.
+
+    :param model: whose work it is
+    :param claim: gives the next batch, locked; empty when nothing is left
+    :param work: called with a batch
+    :param count_left: how many are left; more than none brings the cron back
+    """
+    cron = model.env["ir.cron"]
+    cron._commit_progress(remaining=0)
+    conflicts = 0
+    while True:
+        try:
+            records = claim()
+            if not records:
+                return
+            count = len(records)
+            work(records)
+            time_left = cron._commit_progress(count, remaining=count_left())
+        except (ConcurrencyError, psycopg2.extensions.TransactionRollbackError):
+            # A user was faster: crons are not retried by Odoo, so start afresh.
+            model.env.cr.rollback()
+            conflicts += 1
+            if conflicts > 5:
+                _logger.info("%s: too many conflicts, left to the next run", model._name)
+                cron._commit_progress(remaining=1)
+                return
+            continue
+        if not time_left:
+            return
+
+
+def run_domain(model, domain, work, order, limit):
+    """Work off in a cron the records of ``domain``, which they leave by being worked on.
+
+    A record at fault is logged and passed over until the next run; the others go on.
+
+    :param model: as superuser
+    :param work: called with records
+    """
+    passed_over = set()
+
+    def due():
+        return [*domain, ("id", "not in", list(passed_over))]
+
+    def claim():
+        found = model.search(due(), limit=limit, order=order)
+        return found.try_lock_for_update(allow_referencing=True)
+
+    def set_aside(record, error):
+        passed_over.add(record.id)
+        _logger.error("%s: passed over until the next run: %s", record, error, exc_info=error)
+
+    run_in_batches(
+        model,
+        claim,
+        lambda records: run_guarded(records, work, set_aside),
+        lambda: model.search_count(due(), limit=limit),
+    )
 
 
 def insert_new(model, vals_list):

@@ -6,7 +6,8 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .care_due_mixin import insert_new
+from .care_category import KINDS
+from .care_due_mixin import insert_new, run_domain
 
 #: Pieces of tenures worked on in one transaction.
 BATCH = 500
@@ -15,6 +16,8 @@ SMALL = 10
 #: What a customer sends so soon after the start still belongs to the start.
 AT_ONCE = timedelta(minutes=1)
 WORKING = ("open", "waiting")
+#: What has to be solved: praise, ideas and mentions would embellish the figures.
+TO_SOLVE = ("complaint", "enquiry")
 #: Aggregates of fields that no column has.
 AGGREGATES = {
     "hours:avg": "AVG({seconds}) FILTER (WHERE COALESCE({denominator}, 0) = 0) / 3600.0",
@@ -79,7 +82,7 @@ class CareFact(models.Model):
     product_id = fields.Many2one("product.product", "Product", readonly=True, ondelete="set null")
     category_id = fields.Many2one("care.category", "Category", readonly=True, ondelete="set null")
     partner_id = fields.Many2one("res.partner", "Customer", readonly=True, ondelete="set null")
-    kind = fields.Char(readonly=True, help="The kind of the case.")
+    kind = fields.Selection(KINDS, readonly=True, help="The kind of the case.")
     confidential = fields.Boolean(readonly=True)
     case_id = fields.Many2one(
         "care.case", "Case", readonly=True, ondelete="set null", index="btree_not_null"
@@ -166,24 +169,22 @@ class CareFact(models.Model):
     @api.model
     def _cron_collect(self):
         """Write the facts of what has ended since: one transaction a batch; killed at any point,
-        what was not committed is collected in the next run.
+        what was not committed is collected in the next run. What fails is passed over and logged.
         """
         # sudo: a cron of the engine
         facts = self.sudo()
-        tenures = facts.env["care.tenure"]
-        cron = self.env["ir.cron"]
-        ended = [("until", "!=", False), ("counted_at", "=", False)]
-        while True:
-            pieces = tenures.search(ended, limit=BATCH, order="id")
-            pieces = pieces.try_lock_for_update(allow_referencing=True)
-            if not pieces:
-                cron._commit_progress(remaining=0)
-                return
+
+        def work(pieces):
             facts._collect(pieces)
             pieces.write({"counted_at": self.env.cr.now()})
-            left = tenures.search_count(ended, limit=BATCH)
-            if not cron._commit_progress(len(pieces), remaining=left):
-                return
+
+        run_domain(
+            facts.env["care.tenure"],
+            [("until", "!=", False), ("counted_at", "=", False)],
+            work,
+            order="id",
+            limit=BATCH,
+        )
 
     @api.model
     def _collect(self, pieces):
@@ -314,10 +315,20 @@ class CareFact(models.Model):
 
         :param dict begun: case -> dimensions
         """
+        companies = self.env["res.company"].union(*(case.company_id for case in begun))
+        # who stand for customers of whom nothing is known are many people
+        nobody = companies.care_unknown_partner_id | companies.care_anonymous_partner_id
         cases = (
             self.env["care.case"]
             .union(*begun)
-            .filtered(lambda case: case.kind in ("complaint", "enquiry"))
+            .filtered(
+                lambda case: (
+                    case.kind in TO_SOLVE
+                    and case.stage_category != "cancelled"
+                    and not case.merged_into_id
+                    and case.commercial_partner_id not in nobody
+                )
+            )
         )
         if not cases:
             return []
@@ -326,7 +337,10 @@ class CareFact(models.Model):
             [
                 ("company_id", "in", cases.company_id.ids),
                 ("commercial_partner_id", "in", cases.commercial_partner_id.ids),
-                ("kind", "in", ("complaint", "enquiry")),
+                ("kind", "in", TO_SOLVE),
+                # told twice at once is no second contact
+                ("merged_into_id", "=", False),
+                ("stage_category", "!=", "cancelled"),
                 (
                     "received_at",
                     ">=",
@@ -382,12 +396,13 @@ class CareFact(models.Model):
             until = resolved[:1].since or piece.until
             again = any(chain[0].since + AT_ONCE < moment < until for moment in wrote[case.id])
             first = cycle == 1 and not changes and not again
-            counts = [
-                {"measure": "first_contact", "numerator": int(first), "denominator": 1},
-                {"measure": "handoffs", "numerator": changes, "denominator": 1},
-                {"measure": "reopened", "numerator": int(cycle > 1), "denominator": 1},
-                *more.get(case, ()),
-            ]
+            counts = [*more.get(case, ())]
+            if case.kind in TO_SOLVE:
+                counts[:0] = [
+                    {"measure": "first_contact", "numerator": int(first), "denominator": 1},
+                    {"measure": "handoffs", "numerator": changes, "denominator": 1},
+                    {"measure": "reopened", "numerator": int(cycle > 1), "denominator": 1},
+                ]
             vals_list += [
                 {**common, **self._measured_on(case, cycle), **values} for values in counts
             ]
@@ -412,17 +427,18 @@ class CareFact(models.Model):
 
 
 class CareFactSummary(models.Model):
-    """Facts by month, measure and team, with how many they are: read with the rights to facts of
-    who reads.
+    """Facts by month, measure, team and kind of case, with how many they are: read with the rights
+    to facts of who reads.
     """
 
     _name = "care.fact.summary"
     _description = "Figures by month"
     _auto = False
-    _order = "month desc, measure, team_id"
+    _order = "month desc, measure, team_id, kind"
     _depends = {
         "care.fact": [
-            *("day", "measure", "company_id", "team_id", "seconds", "numerator", "denominator"),
+            *("day", "measure", "company_id", "team_id", "kind"),
+            *("seconds", "numerator", "denominator"),
         ]
     }
 
@@ -430,6 +446,7 @@ class CareFactSummary(models.Model):
     measure = fields.Selection(selection="_selection_measure", readonly=True)
     company_id = fields.Many2one("res.company", readonly=True)
     team_id = fields.Many2one("care.team", "Team", readonly=True)
+    kind = fields.Selection(KINDS, readonly=True, help="The kind of the cases.")
     count = fields.Integer("Facts", readonly=True, help="Fewer than ten say little.")
     rate = fields.Float(readonly=True, aggregator=None)
     hours = fields.Float("Average Hours", readonly=True, aggregator=None)
@@ -449,11 +466,11 @@ class CareFactSummary(models.Model):
         return SQL(
             """
             SELECT min(care_fact.id) AS id, date_trunc('month', day)::date AS month, measure,
-                company_id, team_id, count(*) AS count, count(*) < %(small)s AS is_small,
+                company_id, team_id, kind, count(*) AS count, count(*) < %(small)s AS is_small,
                 %(rate)s AS rate, %(hours)s AS hours, %(median)s AS median_hours,
                 %(p90)s AS p90_hours
             FROM care_fact WHERE care_fact.id IN %(mine)s
-            GROUP BY date_trunc('month', day), measure, company_id, team_id
+            GROUP BY date_trunc('month', day), measure, company_id, team_id, kind
             """,
             small=SMALL,
             rate=facts._aggregate("rate:avg"),
@@ -488,6 +505,7 @@ class CareFactSummary(models.Model):
         action["domain"] = [
             ("measure", "=", self.measure),
             ("team_id", "=", self.team_id.id),
+            ("kind", "=", self.kind),
             ("company_id", "=", self.company_id.id),
             ("day", ">=", self.month),
             ("day", "<", until),

@@ -8,6 +8,7 @@ from odoo.tools import email_normalize
 from odoo.tools.mail import email_split_and_format, email_split_tuples
 
 from ..tools.filing import clean_name, is_automatic, mend_charsets, plain_text, subject_of
+from .care_due_mixin import ENGINE
 
 _logger = logging.getLogger(__name__)
 
@@ -297,24 +298,42 @@ class CareCase(models.Model):
     def message_update(self, msg_dict, update_vals=None):
         result = super().message_update(msg_dict, update_vals)
         msg_dict["attachments"] = self._mail_files(msg_dict)
-        sender = email_normalize(msg_dict.get("email_from") or "")
-        if (
-            msg_dict.get("message_type") == "email"
-            and not self._mail_is_staff(sender)
-            and not self.sudo()._mail_is_provider(sender)
-        ):
-            # sudo: the customer's word is heard by the engine
-            self.sudo()._customer_replied()
         return result
 
-    def _customer_replied(self):
-        """The customer has answered by mail: what was solved is open again; of what is closed
-        its owner is told.
+    # ------------------------------------------------------------
+    # The customer writes, by whatever door
+    # ------------------------------------------------------------
+
+    def _message_post_after_hook(self, message, msg_values):
+        result = super()._message_post_after_hook(message, msg_values)
+        if not self.env.context.get("care_opening") and self._is_customers_word(message):
+            # sudo: the customer's word is heard by the engine, whoever posts it
+            self.sudo()._customer_wrote(message.sudo())
+        return result
+
+    def _customer_wrote(self, message):
+        """The customer has written: we wait no longer, what was solved is open again, and of
+        what is closed its owner is told.
+
+        An answer to a question of ours (is it solved? do you accept?) says itself what
+        follows: it ends a wait and nothing else.
         """
         self.ensure_one()
-        if self.stage_category == "resolved":
-            self._enter_category("open")
-            self.env["care.notice"]._announce("case_reopened", self)
+        goes_on = self._merged_end()
+        if goes_on != self:
+            # an old page: it is read and answered where the case goes on
+            message.attachment_ids.filtered(
+                lambda file: file.res_model == self._name and file.res_id == self.id
+            ).res_id = goes_on.id
+            message.res_id = goes_on.id
+            goes_on._customer_wrote(message)
+        elif self.stage_category == "waiting":
+            if self.stage_id.waiting_for == "customer":
+                self._enter_category("open")
+        elif self.env.context.get("care_answering") is ENGINE:
+            return
+        elif self.stage_category == "resolved":
+            self._reopen_by_customer()
         elif self.stage_category in ("closed", "cancelled"):
             self._tell_owner_written()
 
@@ -338,20 +357,10 @@ class CareCase(models.Model):
             }
         )
 
-    def _message_post_after_hook(self, message, msg_values):
-        result = super()._message_post_after_hook(message, msg_values)
-        if (
-            self.stage_category == "waiting"
-            and not self.env.context.get("care_opening")
-            and self.stage_id.sudo().waiting_for == "customer"
-            and self._is_customers_word(message)
-        ):
-            # sudo: the customer's answer ends the wait for it, whoever posts it
-            self.sudo()._enter_category("open")
-        return result
-
     def _is_customers_word(self, message):
-        """Whether somebody who is none of us says this to us."""
+        """Whether the customer, or somebody who writes for them, says this to us: none of us, no
+        machine, and not whoever does the service for us.
+        """
         self.ensure_one()
         # sudo: the author's users
         message = message.sudo()
@@ -360,4 +369,11 @@ class CareCase(models.Model):
         if not message.subtype_id or message.subtype_id.internal:
             return False
         author = message.author_id
-        return author.partner_share if author else bool(message.email_from)
+        if not author:
+            return bool(message.email_from)
+        # sudo: who does the service, whoever posts
+        case = self.sudo()
+        provider = case.provider_id.commercial_partner_id
+        if author.commercial_partner_id == provider != case.commercial_partner_id:
+            return False
+        return author.partner_share

@@ -1,4 +1,7 @@
+import logging
 from collections import defaultdict
+
+import psycopg2
 
 from odoo import api, fields, models
 from odoo.exceptions import ConcurrencyError
@@ -6,7 +9,9 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from .care_authority import REMEDIES
-from .care_due_mixin import insert_new
+from .care_due_mixin import insert_new, reraise_if_concurrent
+
+_logger = logging.getLogger(__name__)
 
 
 class CareOutlay(models.Model):
@@ -161,6 +166,34 @@ class CareOutlay(models.Model):
     # ------------------------------------------------------------
 
     @api.model
+    def _worth(self, amount, currency, company, day=None):
+        """What is given, in the company's currency: at today's rate, or at that of a later
+        ``day``. An older day is no way to a better rate.
+
+        :return: tuple amount, whether there is a rate; without one it counts one for one
+        """
+        today = self._today(company)
+        day = max(day or today, today)
+        worth = currency._convert(abs(amount), company.currency_id, company, day)
+        return worth, self._is_rated(currency, company)
+
+    @api.model
+    def _is_rated(self, currency, company):
+        """Whether amounts in ``currency`` say how much they are in the company's own."""
+        # sudo: rates, for whoever gives
+        return currency == company.currency_id or bool(
+            self.env["res.currency.rate"]
+            .sudo()
+            .search_count(
+                [
+                    ("currency_id", "=", currency.id),
+                    ("company_id", "in", (False, company.root_id.id)),
+                ],
+                limit=1,
+            )
+        )
+
+    @api.model
     def _live_domain(self):
         """What counts as given: a remedy that was called off and a credit note that is not posted
         do not; money that went does, whatever became of the record.
@@ -187,12 +220,15 @@ class CareOutlay(models.Model):
         On a case or an order counts what anybody gave alone, and what ``user`` approved: passing
         it on makes no new limit.
 
-        :param str scope: ``day``, ``case`` or ``order``
+        :param str scope: ``day``, ``case`` or ``order``, or ``everywhere``: the day in all
+            companies, in the currency of ``company``
         :param skip: see :class:`Purse`
         :return: dict kind of remedy -> amount
         """
-        domain = Domain("company_id", "=", company.id) & self._live_domain()
-        if scope == "day":
+        domain = self._live_domain()
+        if scope != "everywhere":
+            domain &= Domain("company_id", "=", company.id)
+        if scope in ("day", "everywhere"):
             domain &= Domain("user_id", "=", user.id) & Domain("day", "=", self._today(company))
             domain &= Domain("decision", "in", ("alone", "approved"))
         else:
@@ -201,8 +237,11 @@ class CareOutlay(models.Model):
             domain &= Domain(f"{scope}_id", "=", record.id) & mine
         domain &= self._skipped(skip)
         # sudo: the sums are reckoned for whoever decides
-        sums = self.sudo()._read_group(domain, ["kind"], ["amount:sum"])
-        return defaultdict(float, sums)
+        sums = self.sudo()._read_group(domain, ["company_id", "kind"], ["amount:sum"])
+        result = defaultdict(float)
+        for where, kind, amount in sums:
+            result[kind] += self._worth(amount, where.currency_id, company)[0]
+        return result
 
     @api.model
     def _skipped(self, skip):
@@ -242,19 +281,28 @@ class CareOutlay(models.Model):
         cron = self.env["ir.cron"]
         cron._commit_progress(remaining=len(groups))
         for (company,) in groups:
-            rows = outlays.search([*untold, ("company_id", "=", company.id)])
-            rows = rows.try_lock_for_update(allow_referencing=True)
-            rows._tell_managers(company)
-            rows.write({"told_at": self.env.cr.now()})
+            try:
+                with self.env.cr.savepoint():
+                    rows = outlays.search([*untold, ("company_id", "=", company.id)])
+                    rows = rows.try_lock_for_update(allow_referencing=True)
+                    rows._tell_managers(company)
+            except (ConcurrencyError, psycopg2.extensions.TransactionRollbackError):
+                # somebody was faster: what was not told is told by the next run
+                self.env.cr.rollback()
+            except Exception as error:  # pylint: disable=broad-except
+                reraise_if_concurrent(error)
+                _logger.warning("The daily list of %s: %s", company, error, exc_info=error)
             if not cron._commit_progress(1):
                 break
 
     def _tell_managers(self, company):
-        template = self.env.ref("customer_care.mail_template_outlays", raise_if_not_found=False)
-        managers = company._care_managers().filtered("email")
-        if not template or not managers or not self:
+        """Mail the list to the managers; to whom no mail goes, it is an activity."""
+        if not self:
             return
-        for manager in managers:
+        template = self.env.ref("customer_care.mail_template_outlays", raise_if_not_found=False)
+        managers = company._care_managers() or company.care_default_owner_id
+        mailed = managers.filtered("email") if template else managers.browse()
+        for manager in mailed:
             told = template.with_context(lang=manager.lang, care_outlays=self.ids)
             told.send_mail(
                 company.id,
@@ -263,4 +311,32 @@ class CareOutlay(models.Model):
                     "recipient_ids": [],
                 },
             )
-        self.env["care.due.mixin"]._wake_mail_queue()
+        if mailed:
+            self.env["care.due.mixin"]._wake_mail_queue()
+        elif managers:
+            self._plan_reading(company, managers)
+        else:
+            return  # nobody has read it: it waits for a manager
+        self.write({"told_at": self.env.cr.now()})
+
+    def _plan_reading(self, company, managers):
+        """An activity on the company's contact: to whom no mail can go."""
+        activities = self.env["mail.activity"].with_context(mail_activity_quick_update=True)
+        vals_list = []
+        for manager in managers:
+            env = self.with_context(lang=manager.lang).env
+            vals_list.append(
+                {
+                    "res_model_id": self.env["ir.model"]._get_id("res.partner"),
+                    "res_id": company.partner_id.id,
+                    "activity_type_id": self.env.ref("mail.mail_activity_data_todo").id,
+                    "summary": env._(
+                        "%(count)s things went past a limit: look at Outside Authority",
+                        count=len(self),
+                    ),
+                    "user_id": manager.id,
+                    "date_deadline": self._today(company),
+                    "automated": True,
+                }
+            )
+        activities.create(vals_list)

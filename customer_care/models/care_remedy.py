@@ -257,15 +257,15 @@ class CareRemedy(models.Model):
         self.ensure_one()
         case = case or self.case_id
         order = self.order_id._origin or (case.order_id if self.state == "draft" else False)
-        return [(case, order or self.env["sale.order"], self._in_company_currency())]
+        order = order or self.env["sale.order"]
+        return [(case, order._care_first_order(), self._in_company_currency())]
 
     def _in_company_currency(self):
         """The amount at today's rate."""
         self.ensure_one()
         company = self.company_id or self.sudo().case_id.company_id
         currency = self.currency_id or company.currency_id
-        today = self.env["care.outlay"]._today(company)
-        return currency._convert(self.amount or 0, company.currency_id, company, today)
+        return self.env["care.outlay"]._worth(self.amount or 0, currency, company)[0]
 
     def _who_approves(self, among=None):
         """Who may say yes to this remedy: not who proposed it.
@@ -349,14 +349,7 @@ class CareRemedy(models.Model):
                     )
                 )
             # without a rate it would count one for one
-            rates = self.env["res.currency.rate"].sudo()
-            if currency not in (company.currency_id, order.currency_id) and not rates.search_count(
-                [
-                    ("currency_id", "=", currency.id),
-                    ("company_id", "in", (False, company.root_id.id)),
-                ],
-                limit=1,
-            ):
+            if not self.env["care.outlay"]._is_rated(currency, company):
                 raise ValidationError(
                     self.env._(
                         "There is no rate for %(currency)s. Choose %(other)s.",
@@ -615,6 +608,10 @@ class CareRemedy(models.Model):
         """Refuse what could not be done anyway, with what to do about it."""
         self.ensure_one()
         kind = self._label("kind")
+        if self.kind == "replacement" and self.state == "draft":
+            # sudo: prices may have changed since it was proposed
+            for line in self.sudo().line_ids:
+                line.amount = line._price()
         if self.kind in TOLD and not (self.text or "").strip():
             raise UserError(
                 self.env._("%s: write what the customer should read.", kind),
@@ -632,7 +629,23 @@ class CareRemedy(models.Model):
             raise UserError(self.env._("%s: the amount is the sum of its products.", kind))
         if self.kind not in FREE + ("repair", "replacement") and not self.amount:
             raise UserError(self.env._("%s: enter an amount.", kind))
+        if (
+            self.kind == "repair"
+            and self.state == "draft"
+            and not self.amount
+            # sudo: what the case says of its product
+            and self.sudo().case_id.coverage_term != "free"
+        ):
+            raise UserError(
+                self.env._(
+                    "%s: enter what it costs us. Only where a free service runs on the product "
+                    "of the case it may be 0.",
+                    kind,
+                )
+            )
         self.line_ids._check_line()
+        if self.kind == "replacement":
+            self.line_ids._check_left()
         if self.kind == "refund":
             # sudo: what was invoiced, whoever gives it back
             self.sudo()._refund_parts()
@@ -657,6 +670,9 @@ class CareRemedy(models.Model):
         self.ensure_one()
         remedy, authority = self.sudo(), self.env["care.authority"]
         user, parts = self.env.user, remedy._parts()
+        if approving and remedy.kind == "replacement":
+            # something may have been given since it was asked for
+            remedy.line_ids._check_left()
         verdict = authority._verdict(user, remedy.company_id, remedy.kind, parts, skip=remedy)
         if not verdict.allowed:
             names = ", ".join(remedy._who_approves().sudo().mapped("name"))
@@ -824,21 +840,22 @@ class CareRemedy(models.Model):
         self.ensure_one()
         # sudo: the customer's word is taken by the engine; the route has checked the token
         remedy = self.sudo()
-        if answer not in ("accept", "decline") or not remedy._is_open_offer():
+        customer = remedy.case_id.partner_id.commercial_partner_id
+        if (
+            answer not in ("accept", "decline")
+            or not remedy._is_open_offer()
+            # the case is another customer's by now
+            or remedy.partner_id.commercial_partner_id != customer
+        ):
             return False
         remedy._claim("offered")
         author = author or remedy.partner_id
         remedy._answered("accepted" if answer == "accept" else "declined", author)
-        remedy.case_id.message_post(
-            body=(
-                self.env._("I accept: %s", remedy._offer_name())
-                if answer == "accept"
-                else self.env._("I do not accept: %s", remedy._offer_name())
-            ),
-            author_id=author.id,
-            email_from=author.email_formatted,
-            message_type="comment",
-            subtype_xmlid="mail.mt_comment",
+        remedy.case_id._post_customers_words(
+            self.env._("I accept: %s", remedy._offer_name())
+            if answer == "accept"
+            else self.env._("I do not accept: %s", remedy._offer_name()),
+            author,
         )
         if answer == "accept":
             remedy._finish()
@@ -887,7 +904,8 @@ class CareRemedy(models.Model):
                 "state": "executed",
                 "executed_at": self.env.cr.now(),
                 "executed_by_id": self.env.uid,
-                "cost": remedy.amount_company,
+                # a discount costs once it is used
+                "cost": 0 if remedy.kind == "discount" else remedy.amount_company,
                 "trouble": False,
             }
         )
@@ -921,7 +939,7 @@ class CareRemedy(models.Model):
         self._tell_owner(owner, lambda env: env._("Arrange the repair"))
 
     def _execute_discount(self):
-        """Nothing yet: the customer's next quotation takes it."""
+        """Nothing yet: the customer's next order takes it."""
 
     def _execute_refund(self):
         """Draft credit notes of the invoices that the lines are on."""
@@ -933,26 +951,27 @@ class CareRemedy(models.Model):
     def _refund_parts(self):
         """Which part of which invoice line is given back.
 
-        :return: dict invoice -> list of (invoice line, quantity in its unit, amount)
+        :return: dict invoice -> list of (remedy line, invoice line, quantity in its unit, amount)
         :raise UserError: if it was not invoiced, or is given back already
         """
         self.ensure_one()
         result = {}
         for line in self.line_ids:
             left, money = line.quantity, line.amount
-            for source, free in line._refundable():
-                unit = line.sale_line_id.product_uom_id
+            unit = line.sale_line_id.product_uom_id
+            for source, free, rest in line._refundable():
                 taken = min(left, free)
-                if unit.is_zero(taken) or taken < 0:
+                if unit.compare(taken, 0) <= 0:
                     continue
-                share = self.currency_id.round(line.amount * taken / line.quantity)
-                last = unit.is_zero(left - taken)
+                left -= taken
+                share = money
+                if not unit.is_zero(left):
+                    share = self.currency_id.round(line.amount * taken / line.quantity)
+                share = min(share, max(rest, 0.0))
+                money -= share
                 quantity = unit._compute_quantity(taken, source.product_uom_id, round=False)
-                result.setdefault(source.move_id, []).append(
-                    (source, quantity, money if last else share)
-                )
-                left, money = left - taken, money - share
-                if last:
+                result.setdefault(source.move_id, []).append((line, source, quantity, share))
+                if unit.is_zero(left):
                     left = 0
                     break
             if left:
@@ -961,13 +980,26 @@ class CareRemedy(models.Model):
                         "%(product)s: only what was invoiced and not given back yet can be "
                         "refunded; that is %(count)s less than you chose.",
                         product=line.product_id.display_name,
-                        count=left,
+                        count=f"{left:g}",
+                    )
+                )
+            if self.currency_id.compare_amounts(money, 0) > 0:
+                raise UserError(
+                    self.env._(
+                        "%(product)s: a part of its price was given back already; that leaves "
+                        "%(amount)s.",
+                        product=line.product_id.display_name,
+                        amount=format_amount(self.env, line.amount - money, self.currency_id),
                     )
                 )
         return result
 
     def _credit(self, invoice, parts):
-        """A draft credit note of parts of ``invoice``, by Odoo's own reversal."""
+        """A draft credit note of parts of ``invoice``, by Odoo's own reversal.
+
+        What is less than the price lowers it: no product comes back, so that Sales does not take
+        it for one that is to be invoiced again.
+        """
         reversal = (
             self.env["account.move.reversal"]
             .with_context(active_model="account.move", active_ids=invoice.ids)
@@ -983,14 +1015,16 @@ class CareRemedy(models.Model):
             )
         )
         commands, kept = [], move.invoice_line_ids.browse()
-        for source, quantity, amount in parts:
+        for line, source, quantity, amount in parts:
             copy = copies[source]
             kept |= copy
             full = source.price_total / source.quantity * quantity
             price = source.price_unit * (amount / full if full else 0)
-            commands.append(
-                fields.Command.update(copy.id, {"quantity": quantity, "price_unit": price})
-            )
+            vals = {"quantity": quantity, "price_unit": price}
+            if self.currency_id.compare_amounts(amount, full) < 0:
+                vals["sale_line_ids"] = [fields.Command.clear()]
+                line.credit_line_ids |= copy
+            commands.append(fields.Command.update(copy.id, vals))
         commands += [fields.Command.delete(copy.id) for copy in move.invoice_line_ids - kept]
         move.write({"invoice_line_ids": commands})
         return move
@@ -1110,11 +1144,12 @@ class CareRemedy(models.Model):
         return remedies.filtered(lambda remedy: not remedy._is_used())
 
     def _is_used(self):
+        """Whether an order has taken it; one that was given up leaves no document."""
         self.ensure_one()
-        return bool(self._live_documents())
+        return bool(self.document_ids.exists())
 
     def _use_discount(self, order):
-        """Take it off this quotation, by Odoo's own discount."""
+        """Take it off this order, by Odoo's own discount, just before it is confirmed."""
         self.ensure_one()
         amount = self.currency_id._convert(
             self.amount,
@@ -1122,8 +1157,13 @@ class CareRemedy(models.Model):
             order.company_id,
             self.env["care.outlay"]._today(order.company_id),
         )
-        if order.currency_id.compare_amounts(amount, order.amount_total) > 0:
-            return  # too small an order: it waits for one that can bear it
+        paid = sum(
+            order.transaction_ids.filtered(
+                lambda tx: tx.state in ("pending", "authorized", "done")
+            ).mapped("amount")
+        )
+        if order.currency_id.compare_amounts(amount, order.amount_total - paid) > 0:
+            return  # too small an order, or paid already: it waits for one that can bear it
         before = order.order_line
         self.env["sale.order.discount"].create(
             {"sale_order_id": order.id, "discount_type": "amount", "discount_amount": amount}
@@ -1131,9 +1171,9 @@ class CareRemedy(models.Model):
         lines = order.order_line - before
         lang = self.with_context(lang=order.partner_id.lang)
         lines.name = lang.env._("With our apologies, case %s", self.case_id.number)
-        # of an order that was cancelled meanwhile
-        self.document_ids.unlink()
-        self._link([{"order_id": order.id, "sale_line_id": lines[:1].id}])
+        self._link([{"order_id": order.id, "sale_line_id": line.id} for line in lines])
+        self.cost = self.amount_company
+        self.case_id._add_up_cost()
 
     # ------------------------------------------------------------
     # The ledger's view
@@ -1160,7 +1200,13 @@ class CareRemedy(models.Model):
             others = (remedy.document_ids.move_id - move).filtered(
                 lambda other: other.state == "posted"
             )
-            rest = remedy.amount_company - sum(map(abs, others.mapped("amount_total_signed")))
+            if remedy.currency_id == move.currency_id:
+                # the rate of one day or another gives nothing more away
+                rest = remedy.amount - sum(others.mapped("amount_total"))
+                worth = self.env["care.outlay"]._worth
+                rest = worth(max(rest, 0), move.currency_id, move.company_id, move.invoice_date)[0]
+            else:
+                rest = remedy.amount_company - sum(map(abs, others.mapped("amount_total_signed")))
             # taxes and rates are rounded line by line
             slack = move.company_currency_id.rounding * (len(move.invoice_line_ids) + 1)
             allowed[move] = max(rest, 0) + slack

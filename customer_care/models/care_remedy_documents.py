@@ -34,30 +34,46 @@ class SaleOrder(models.Model):
                 found[order.id] = found.get(order.id, remedies.browse()) | remedy
         return found
 
+    def _care_first_order(self):
+        """The order that was sold, where this one replaces something of it."""
+        order, seen = self, self.browse()
+        while order and order not in seen:
+            seen |= order
+            # sudo: what a remedy made, whoever looks at the order
+            made = self.env["care.remedy.document"].sudo()
+            document = made.search(
+                [("order_id", "=", order.id), ("remedy_id.kind", "=", "replacement")], limit=1
+            )
+            order = document.remedy_id.order_id.with_env(self.env) or order
+        return order
+
     def action_care_open_remedies(self):
         self.ensure_one()
         remedies = self._care_remedies().get(self.id, self.env["care.remedy"])
         return remedies._get_records_action(name=self.env._("Remedies"))
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        # the lines come with the order: looked at once, when it is complete
-        orders = super(SaleOrder, self.with_context(care_order_complete=False)).create(vals_list)
-        orders = orders.with_env(self.env)
-        orders._care_use_discounts()
-        return orders
+    def action_confirm(self):
+        # a quotation may be given up, or become somebody else's: an order may not
+        self._care_use_discounts()
+        return super().action_confirm()
+
+    def write(self, vals):
+        result = super().write(vals)
+        if vals.get("state") in ("draft", "sent", "cancel"):
+            self._care_give_back_discounts()
+        return result
 
     def _care_use_discounts(self):
-        """Take off these quotations what their customers were promised, each discount once."""
+        """Take off these orders what their customers were promised, each discount once."""
         orders = self.filtered(
             lambda order: order.state in ("draft", "sent") and order.amount_total > 0
         )
         for company, mine in orders.grouped("company_id").items():
-            # sudo: whose order it is, whoever writes it
+            # sudo: whose order it is, whoever confirms it
             customers = mine.sudo().partner_id
             waiting = self.env["care.remedy"]._waiting_discounts(customers, company)
             for order in mine if waiting else ():
-                # sudo: whoever writes the quotation, the customer's discount is on it
+                # sudo: whoever confirms the order, the customer's discount is on it
                 customer = order.sudo().partner_id.commercial_partner_id
                 for remedy in waiting.filtered(
                     lambda remedy, customer=customer: (
@@ -65,20 +81,30 @@ class SaleOrder(models.Model):
                     )
                 ):
                     if not remedy._is_used():
-                        # the line of the discount itself asks for no discount
-                        remedy = remedy.with_context(care_order_complete=False)
                         remedy._use_discount(order.sudo())
+
+    def _care_give_back_discounts(self):
+        """What was not sold in the end uses up no discount: it waits for the next order."""
+        # sudo: whoever gives the order up, the customer's discount is theirs again
+        documents = self.env["care.remedy.document"].sudo()
+        documents = documents.search(
+            [("order_id", "in", self.ids), ("remedy_id.kind", "=", "discount")]
+        ).filtered(
+            lambda document: all(
+                line.parent_state != "posted" for line in document.sale_line_id.invoice_lines
+            )
+        )
+        if not documents:
+            return
+        remedies = documents.remedy_id
+        documents.sale_line_id.unlink()
+        documents.exists().unlink()
+        remedies.write({"cost": 0})
+        remedies.case_id._add_up_cost()
 
 
 class SaleOrderLine(models.Model):
     _inherit = "sale.order.line"
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        lines = super().create(vals_list)
-        if self.env.context.get("care_order_complete", True):
-            lines.order_id._care_use_discounts()
-        return lines
 
     def _care_is_product(self):
         """Whether it sells something: no title, note, down payment or discount."""

@@ -2,6 +2,8 @@
 anonymised, measured.
 """
 
+from collections import defaultdict
+
 from odoo import api, fields, models
 
 
@@ -100,6 +102,36 @@ class CareFact(models.Model):
         selection_add=[("remedy_cost", "Cost of remedies per case")],
         ondelete={"remedy_cost": "cascade"},
     )
+
+    @api.model
+    def _of_closed(self, closed, chains):
+        """Of a case that was closed twice since the last run, each time counts its own cost."""
+        vals_list = super()._of_closed(closed, chains)
+        pieces = defaultdict(list)
+        for piece in closed:
+            pieces[piece.case_id].append(piece)
+        twice = {case: mine for case, mine in pieces.items() if len(mine) > 1}
+        rows = {
+            (vals["res_id"], vals["cycle"]): vals
+            for vals in vals_list
+            if vals["measure"] == "remedy_cost"
+        }
+        for case, mine in twice.items():
+            left = rows[case.id, mine[0].cycle]["numerator"]
+            # what was counted by earlier runs was done first
+            counted = case.cost - left
+            for piece in sorted(mine, key=lambda piece: piece.cycle):
+                done = case.remedy_ids.filtered(
+                    lambda remedy, piece=piece: (
+                        remedy.executed_at and remedy.executed_at <= piece.until
+                    )
+                )
+                share = min(max(sum(done.mapped("cost")) - counted, 0.0), left)
+                if piece.cycle == max(part.cycle for part in mine):
+                    share = left
+                rows[case.id, piece.cycle]["numerator"] = share
+                counted, left = counted + share, left - share
+        return vals_list
 
 
 class CareAuthority(models.Model):

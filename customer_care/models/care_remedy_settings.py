@@ -50,10 +50,11 @@ class ResCompany(models.Model):
         """What the daily list says of each outlay, in the reader's language."""
         outlays = self.env["care.outlay"].browse(self.env.context.get("care_outlays", ()))
         reasons = dict(outlays._fields["reason"]._description_selection(self.env))
+        sealed = outlays.filtered("case_id.confidential")
         return [
             {
-                "name": outlay.name,
-                "customer": outlay.partner_id.name,
+                "name": self.env._("Confidential") if outlay in sealed else outlay.name,
+                "customer": outlay.case_id.number if outlay in sealed else outlay.partner_id.name,
                 "who": outlay.user_id.name,
                 "amount": outlay.currency_id.format(outlay.amount),
                 "reason": reasons.get(outlay.reason),

@@ -9,7 +9,7 @@ from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError
 from odoo.fields import Domain
 
-from .care_due_mixin import ENGINE
+from .care_due_mixin import ENGINE, run_domain
 
 #: Cases anonymised in one transaction.
 BATCH = 50
@@ -151,26 +151,20 @@ class CareCase(models.Model):
     @api.model
     def _cron_retention(self):
         """Anonymise what is old enough, a batch a transaction; killed at any point, what was
-        not committed is done in the next run.
+        not committed is done in the next run. What fails is passed over and logged.
         """
         # sudo: a cron of the engine
         cases = self.sudo()
-        cron = self.env["ir.cron"]
         companies = cases.env["res.company"].search([("care_retention_months", ">", 0)])
         due = Domain.OR(
             cases._retention_domain(company, company.care_retention_months) for company in companies
         )
-        while True:
-            batch = cases.search(due, limit=BATCH, order="stage_since, id")
-            batch = batch.try_lock_for_update(allow_referencing=True)
-            if not batch:
-                cron._commit_progress(remaining=0)
-                return
+
+        def work(batch):
             for company, mine in batch.grouped("company_id").items():
                 mine.with_company(company)._anonymize()
-            left = cases.search_count(due)
-            if not cron._commit_progress(len(batch), remaining=left):
-                return
+
+        run_domain(cases, due, work, order="stage_since, id", limit=BATCH)
 
     # ------------------------------------------------------------
     # Anonymising

@@ -108,7 +108,8 @@ class CareSignal(models.Model):
         )
         actions = self.env["care.action"]
         actions._returned(cases)
-        actions._raise_alarms(cases)
+        # an alarm is for many eyes, with what it counts
+        actions._raise_alarms(cases.filtered(lambda case: not case.confidential))
         self.write({"state": "done", "next_at": False, "error": False})
 
     @api.autovacuum
@@ -277,6 +278,7 @@ class CareAction(models.Model):
                         %(join)s
                         JOIN care_case c ON %(column)s AND c.company_id = w.company_id
                             AND c.kind = 'complaint' AND c.stage_category <> 'cancelled'
+                            AND c.confidential IS NOT TRUE
                             AND c.received_at >= w.since
                             AND c.received_at > COALESCE(last.finished_at, '-infinity')
                         GROUP BY w.company_id, w.subject_id

@@ -360,6 +360,25 @@ class CareCase(models.Model):
         for target, moments in warnings.items():
             self.env["care.notice"]._announce_at(f"statute_{target}", moments)
 
+    def _merge_fields(self, sources):
+        """The law counts from the first time that the customer told us; who has had an answer
+        about one of the cases has had it about both.
+        """
+        result = super()._merge_fields(sources)
+        everything = self | sources
+        known = everything.filtered("acknowledged_at").sorted("acknowledged_at")[:1]
+        if known and known != self:
+            self.acknowledged_at = known.acknowledged_at
+        for target, (field, link) in TARGETS.items():
+            first = everything.filtered(field).sorted(field)[:1]
+            if not first or first == self:
+                continue
+            self.write({field: first[field], link: first[link].id})
+            kind = f"statute_{target}"
+            warn = first[field] - timedelta(days=first[link].warn_days)
+            self.env["care.notice"]._announce_anew(kind, self, max(warn, self.env.cr.now()))
+        return result
+
     def _follow_statutes(self):
         """The dates that are still open, as superuser, go where the law puts them now; those
         that were met stay.

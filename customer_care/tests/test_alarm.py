@@ -305,6 +305,34 @@ class TestAlarm(CareCase):
         call.with_user(self.rep).action_done()
         self.assertEqual(alarm.sudo().followup_ids.mapped("occurrence_try"), [1, 2])
 
+    def test_no_buyer_is_cut_off_however_many_they_are(self):
+        orders = self.env["sale.order"].union(
+            *(self._buyer(f"Buyer {number}")[1] for number in range(5))
+        )
+        alone = self._buyer("Without a journey")[1]
+        self._journey(alone).unlink()
+        alarm = self._alarm().with_user(self.leader)
+        self.assertEqual(alarm.buyer_count, 6)
+        listed = self.env["res.partner"].search(alarm.action_open_buyers()["domain"])
+        self.assertEqual(listed, (orders | alone).partner_id)
+        with patch("odoo.addons.customer_care.models.care_action_buyers.BUYERS_BATCH", 2):
+            for _n in range(2):
+                alarm.action_plan_followups()
+        self.assertEqual(
+            alarm.sudo().followup_ids.journey_id,
+            self.env["care.journey"].union(*(self._journey(order) for order in orders)),
+        )
+        self.assertEqual(len(alarm.sudo().followup_ids), 5)
+
+    def test_a_later_order_without_a_journey_hides_no_earlier_one(self):
+        nina, first = self._buyer("Nina", days=20)
+        second = self._order(partner=nina)
+        second.action_confirm()
+        self._journey(second).unlink()
+        alarm = self._alarm().with_user(self.leader)
+        alarm.action_plan_followups()
+        self.assertEqual(alarm.sudo().followup_ids.journey_id, self._journey(first))
+
     def test_an_alarm_on_a_category_asks_for_the_buyers_of_its_products(self):
         nina, _order = self._buyer("Nina", product=self.hob)
         self._complaints(

@@ -377,12 +377,144 @@ class TestAuthority(AuthorityCase):
         with self.assertRaises(UserError):
             note.with_context(care_posting=True).write({"state": "posted"})
 
-    def test_what_the_system_posts_later_is_by_whoever_wrote_it(self):
+    def test_to_leave_a_credit_note_to_the_system_is_to_give_it(self):
+        later = {"auto_post": "at_date", "date": fields.Date.today()}
         note = self._note(500)
-        note.write({"auto_post": "at_date", "date": fields.Date.today()})
-        self.env["account.move"].browse(note.id)._post()
+        with self.assertRaises(UserError):
+            note.write(later)
+        with self.assertRaises(UserError):
+            self._note(500, **later)
+        self.assertEqual(note.auto_post, "no")
+        # what is waiting counts, and is not raised while it waits
+        note = self._note(100)
+        note.write(later)
+        with self.assertRaises(UserError):
+            note.write(
+                {
+                    "invoice_line_ids": [
+                        Command.update(note.invoice_line_ids.id, {"price_unit": 9e3})
+                    ]
+                }
+            )
+        for _n in range(2):
+            self._note(100, **later)
+        with self.assertRaises(UserError):
+            self._note(1).action_post()
+        self._later(note)
         self.assertEqual(note.state, "posted")
-        self.assertEqual(self._outside(move_id=note.id).user_id, self.cashier)
+        self.assertFalse(self._outside(move_id=note.id))
+
+    def _later(self, note):
+        """As Odoo's own cron posts it."""
+        self.env["account.move"].browse(note.id)._post()
+
+    def test_a_line_changed_while_the_credit_note_waits_is_not_posted_by_the_system(self):
+        note = self._note(100, auto_post="at_date", date=fields.Date.today())
+        note.invoice_line_ids.price_unit = 5000
+        with self.assertRaises(UserError):
+            self._later(note)
+        self.assertEqual(note.state, "draft")
+
+    def test_an_accountant_leaves_it_to_the_system_and_is_listed(self):
+        note = self._note(500, user=self.accountant)
+        note.write({"auto_post": "at_date", "date": fields.Date.today()})
+        self._later(note)
+        self.assertEqual(note.state, "posted")
+        row = self._outside(move_id=note.id)
+        self.assertEqual((row.user_id, row.amount), (self.accountant, 500))
+
+    def test_what_only_the_system_wrote_is_posted_by_it_and_listed(self):
+        note = self.env["account.move"].browse(self._note(500, user=self.env.user).id)
+        note.write({"auto_post": "at_date", "date": fields.Date.today()})
+        self._later(note)
+        self.assertEqual(note.state, "posted")
+        self.assertEqual(self._outside(move_id=note.id).reason, "machine")
+
+    def test_a_payment_that_left_is_looked_at_again_when_it_changes(self):
+        payment = self._payment(1)
+        payment.action_post()
+        coming = self._payment(5000, payment_type="inbound")
+        vendor = self._payment(5000, partner_type="supplier")
+        (coming | vendor).action_post()
+        foreign = self._currency(0.01)
+        for record, vals in (
+            (payment, {"amount": 50000}),
+            (payment, {"currency_id": foreign.id, "amount": 2}),
+            (coming, {"payment_type": "outbound"}),
+            (vendor, {"partner_type": "customer"}),
+        ):
+            with self.subTest(vals=vals), self.assertRaises(UserError):
+                record.write(vals)
+        payment.write({"amount": 90})
+        payment.write({"memo": "Sent"})
+        rows = self.env["care.outlay"].search([("payment_id", "=", payment.id)])
+        self.assertEqual(sum(rows.mapped("amount")), 90)
+        self.assertFalse(self._outside())
+        big = self._payment(700, user=self.accountant)
+        big.action_post()
+        big.write({"amount": 900})
+        self.assertEqual(sum(self._outside(payment_id=big.id).mapped("amount")), 900)
+
+    def test_a_payment_of_a_credit_note_is_changed_freely(self):
+        note = self._note(500, user=self.accountant)
+        note.action_post()
+        payment = self._payment(500)
+        payment.action_post()
+        lines = (note | payment.move_id).line_ids.filtered(
+            lambda line: line.account_id.account_type == "asset_receivable"
+        )
+        lines.sudo().reconcile()
+        payment.write({"date": fields.Date.today() - timedelta(days=1)})
+        self.assertFalse(self.env["care.outlay"].search([("payment_id", "=", payment.id)]))
+
+    def test_an_older_date_is_no_way_to_a_better_rate(self):
+        foreign = self._currency(1)
+        old = fields.Date.today() - timedelta(days=900)
+        self.env["res.currency.rate"].create(
+            {
+                "currency_id": foreign.id,
+                "company_id": self.company.id,
+                "rate": 1000,
+                "name": old - timedelta(days=1),
+            }
+        )
+        with self.assertRaises(UserError):
+            self._payment(5000, currency_id=foreign.id, date=old).action_post()
+        with self.assertRaises(UserError):
+            self._note(5000, currency_id=foreign.id, invoice_date=old).action_post()
+        payment = self._payment(60, currency_id=foreign.id, date=old)
+        payment.action_post()
+        row = self.env["care.outlay"].search([("payment_id", "=", payment.id)])
+        self.assertEqual(row.amount, 60)
+
+    def test_without_a_rate_there_is_no_authority(self):
+        foreign = self._currency(None)
+        with self.assertRaisesRegex(UserError, "no rate"):
+            self._note(1, currency_id=foreign.id).action_post()
+        with self.assertRaisesRegex(UserError, "no rate"):
+            self._payment(1, currency_id=foreign.id).action_post()
+        payment = self._payment(1, currency_id=foreign.id, user=self.accountant)
+        payment.action_post()
+        self.assertEqual(self._outside(payment_id=payment.id).reason, "accountant")
+        self.limit.currency_id = foreign
+        self.assertFalse(self._remedy(amount=1).within)
+
+    def test_a_shared_limit_of_the_day_is_one_in_all_companies(self):
+        self.limit.company_id = False
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        self.agent.company_ids = [Command.link(other.id)]
+        for _n in range(3):
+            self._remedy(amount=100, case=self._case(owner_id=self.agent.id)).action_go()
+        parts = [(self.env["care.case"], self.env["sale.order"], 1.0)]
+        authority = self.env["care.authority"]
+
+        def allowed():
+            return authority._verdict(self.agent, other, "compensation", parts).allowed
+
+        self.assertFalse(allowed())
+        # a limit of each company's own is another one
+        self.limit.copy({"company_id": other.id})
+        self.assertTrue(allowed())
 
     def test_a_credit_note_in_another_currency(self):
         foreign = self._currency(0.5)
@@ -599,6 +731,62 @@ class TestAuthority(AuthorityCase):
         self.assertIn("care_accountant", mine.body_html)
         self.assertTrue(all(self._outside().mapped("told_at")))
         self.assertFalse(mails().filtered(lambda mail: "care_leader" in (mail.email_to or "")))
+
+    def _tell(self):
+        with self.enter_registry_test_mode():
+            self.env.ref("customer_care.ir_cron_outlays").method_direct_trigger()
+
+    def test_a_list_that_no_mail_can_carry_is_an_activity(self):
+        managers = self.company._care_managers()
+        managers.partner_id.email = False
+        self._note(400, user=self.accountant).action_post()
+        self._tell()
+        activities = self.company.partner_id.activity_ids
+        self.assertEqual(activities.user_id, managers)
+        self.assertTrue(self._outside().told_at)
+
+    def test_what_nobody_was_told_waits(self):
+        self._note(400, user=self.accountant).action_post()
+        self.company.care_default_owner_id = False
+        self.patch(
+            self.env.registry["res.company"],
+            "_care_managers",
+            lambda company: self.env["res.users"],
+        )
+        self._tell()
+        self.assertFalse(self._outside().told_at)
+
+    def test_one_companys_broken_list_leaves_the_others_theirs(self):
+        other = self._outside_elsewhere()
+        self._note(400, user=self.accountant).action_post()
+        mine, tell = self.company, self.env.registry["care.outlay"]._tell_managers
+
+        def broken(rows, company):
+            if company == mine:
+                raise ValueError("broken")
+            return tell(rows, company)
+
+        self.patch(self.env.registry["care.outlay"], "_tell_managers", broken)
+        with self.assertLogs("odoo.addons.customer_care.models.care_outlay", "WARNING"):
+            self._tell()
+        self.assertFalse(self._outside().told_at)
+        self.assertTrue(other.told_at)
+
+    def _outside_elsewhere(self):
+        company = self.env["res.company"].create({"name": "Elsewhere"})
+        self.manager.company_ids = [Command.link(company.id)]
+        return self.env["care.outlay"]._record(
+            [
+                {
+                    "name": "Elsewhere",
+                    "source": "payment",
+                    "kind": "refund",
+                    "decision": "outside",
+                    "amount": 5,
+                    "company_id": company.id,
+                }
+            ]
+        )
 
     def test_the_ledger_is_written_by_the_engine_alone(self):
         self._note(400, user=self.accountant).action_post()

@@ -174,8 +174,11 @@ class TestCaseAnswers(CareCase):
             message_type="comment",
             subtype_xmlid="mail.mt_comment",
         )
+        self.assertEqual(case.stage_category, "open", "as if it were not solved")
         self._run("care.notice", days=30)
-        self.assertEqual(case.stage_category, "resolved")
+        self.assertEqual(case.stage_category, "open")
+        rows = self._notices(case, "case_silent") | self._notices(case, "case_reminder")
+        self.assertEqual(set(rows.mapped("state")), {"cancelled"})
 
     def test_the_first_owners_call_is_the_only_one_and_comes_before_closing(self):
         self.company.care_checkback_days = 3

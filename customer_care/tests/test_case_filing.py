@@ -3,6 +3,7 @@
 import base64
 from email.message import EmailMessage
 
+from odoo.exceptions import AccessError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -129,6 +130,46 @@ class TestCaseFiling(CareCase):
         mail = case.message_ids.filtered(lambda m: m.message_type == "auto_comment")
         self.assertIn(case.number, mail.subject)
         self.assertIn(case.partner_id, mail.notified_partner_ids)
+
+    def test_how_a_case_came_in_is_not_said_by_hand_where_the_engine_knows(self):
+        cases = self.env["care.case"].with_user(self.agent)
+        vals = {"name": "Oven", "partner_id": self.customer.id, "team_id": self.team.id}
+        for channel in ("import", "portal", "form", "survey", "followup", "promise"):
+            with self.subTest(channel):
+                with self.assertRaises(AccessError):
+                    cases.create({**vals, "channel": channel})
+                with self.assertRaises(AccessError):
+                    cases.with_context(
+                        default_channel=channel, import_file=True, care_import=True
+                    ).create(vals)
+        for channel in ("phone", "mail", "public", "callback"):
+            case = cases.create({**vals, "channel": channel})
+            self.assertEqual(case.channel, channel)
+            self.assertTrue(
+                self.env["care.notice"].search_count([("case_id", "=", case.id)]), channel
+            )
+        with self.assertRaises(AccessError):
+            case.channel = "import"
+        case.channel = "mail"
+        case.sudo().channel = "portal"
+        with self.assertRaises(AccessError):
+            case.channel = "mail"
+        case.write({"channel": "portal", "name": "Oven again"})
+        self.assertEqual(case.name, "Oven again")
+        self.assertEqual(case.copy().channel, "phone")
+
+    def test_a_customer_lists_cases_in_an_order_that_tells_nothing(self):
+        client = self._user("care_client9", "base.group_portal", partner_id=self.customer.id)
+        old = self._case(severity="3", received_at="2026-01-01 10:00:00")
+        new = self._case(severity="0", received_at="2026-01-02 10:00:00")
+        mine = self.env["care.case"].with_user(client)
+        self.assertEqual(mine.search([]), new | old)
+        self.assertEqual(mine.search_read([], ["name"])[0]["id"], new.id)
+        self.assertEqual(mine.search_count([]), 2)
+        with self.assertRaises(AccessError):
+            mine.search([], order="severity desc")
+        staff = self.env["care.case"].with_user(self.agent)
+        self.assertEqual(staff.search([("id", "in", (old | new).ids)]), old | new)
 
     def test_files_are_kept_with_names_that_do_no_harm_and_the_customer_sees_them(self):
         case = self._file(
@@ -304,6 +345,59 @@ class TestMailDoor(MailCase):
             subtype_xmlid="mail.mt_comment",
         )
         self.assertEqual(case.stage_category, "open")
+
+    def _write(self, case, author, **vals):
+        """Somebody writes on the page of a case."""
+        return case.message_post(
+            **{
+                "body": "It is cold again",
+                "author_id": author.id,
+                "message_type": "comment",
+                "subtype_xmlid": "mail.mt_comment",
+                **vals,
+            }
+        )
+
+    def test_a_message_on_the_page_reopens_what_was_resolved_as_a_mail_does(self):
+        case, _told = self._resolved()
+        self._write(case, self.customer)
+        self.assertEqual(case.stage_category, "open")
+        self.assertEqual(case.cycle, 2)
+        self.assertFalse(case.customer_answer, "they have written, and not pressed a button")
+        self._run("care.notice")
+        self.assertEqual(case.activity_ids.user_id, case.owner_id)
+
+    def test_neither_we_nor_a_note_nor_a_machine_nor_the_provider_reopens(self):
+        provider = self.env["res.partner"].create({"name": "Fixit", "email": "fix@example.com"})
+        case, _told = self._resolved()
+        case.provider_id = provider
+        self._write(case, self.agent.partner_id)
+        self._write(case, self.customer, subtype_xmlid="mail.mt_note")
+        self._write(case, self.customer, message_type="auto_comment")
+        self._write(case, self.customer, message_type="out_of_office")
+        self._write(case, provider)
+        self.assertEqual(case.stage_category, "resolved")
+        self.assertEqual(case.cycle, 1)
+
+    def test_a_message_on_the_page_of_a_closed_case_is_told_its_owner_once(self):
+        case, _told = self._resolved()
+        case._customer_answers("yes")
+        self.assertFalse(case.activity_ids, "the answer itself is none")
+        self._write(case, self.customer)
+        self._write(case, self.customer)
+        self.assertEqual(case.stage_category, "closed")
+        self.assertEqual(case.activity_ids.user_id, case.owner_id)
+        self.assertEqual(len(case.activity_ids), 1)
+
+    def test_a_message_on_an_old_page_of_a_merged_case_is_read_where_it_goes_on(self):
+        source, (target, _told) = self._case(), self._resolved()
+        source._merge_into(target)
+        message = self._write(source, self.customer, attachments=[("photo.png", PNG)])
+        self.assertEqual(message.res_id, target.id)
+        self.assertEqual(message.attachment_ids.res_id, target.id)
+        self.assertEqual(target.stage_category, "open")
+        self.assertEqual(source.stage_category, "cancelled")
+        self.assertFalse(source.activity_ids)
 
     def test_a_colleague_of_the_customer_and_who_was_copied_in_may_answer(self):
         firm = self.env["res.partner"].create({"name": "Firm", "is_company": True})

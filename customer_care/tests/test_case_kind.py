@@ -291,6 +291,27 @@ class TestQuickEntry(CareCase):
         with self.assertRaises(AccessError):
             self._entry("x", partner_id=self.customer).action_file()
 
+    def test_nothing_is_filed_into_a_company_that_one_may_not_enter(self):
+        other = self.env["res.company"].create(
+            {"name": "Other", "care_default_owner_id": self.env.uid}
+        )
+        before = self.env["care.case"].search_count([("company_id", "=", other.id)])
+        entries = self.env["care.quick.entry"].with_user(self.agent).with_company(self.company)
+        vals = {"who": "Zed Zedder", "text": "Hello"}
+        with self.assertRaises(AccessError):
+            entries.create({**vals, "company_id": other.id})
+        entry = entries.create(vals)
+        with self.assertRaises(AccessError):
+            entry.company_id = other
+        entry = entries.create(vals)
+        entry.sudo().with_context(allowed_company_ids=other.ids).company_id = other
+        self.env.flush_all()
+        with self.assertRaises(AccessError):
+            entry.action_file()
+        self.assertEqual(
+            self.env["care.case"].search_count([("company_id", "=", other.id)]), before
+        )
+
     def test_a_stranger_has_no_quick_entry(self):
         stranger = self._user("care_stranger2", "base.group_user")
         with self.assertRaises(AccessError):

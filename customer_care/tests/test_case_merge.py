@@ -173,6 +173,182 @@ class TestCaseMerge(MailCase):
         alive = target.followup_ids.filtered(lambda row: row.state != "cancelled")
         self.assertEqual(len(alive - own), 1, "the policy has one call for both")
 
+    # ------------------------------------------------------------
+    # What other parts of the register know of it
+    # ------------------------------------------------------------
+
+    def test_a_danger_stays_one_and_the_leader_is_told_where_it_goes_on(self):
+        self.source.safety = True
+        self._run("care.notice")
+        self.source.activity_ids.unlink()
+        self._merge()
+        self.assertTrue(self.target.safety)
+        self.assertEqual(self.target.severity, "3")
+        self._run("care.notice")
+        danger = self.env.ref("customer_care.mail_activity_type_safety")
+        told = self.target.activity_ids.filtered(lambda row: row.activity_type_id == danger)
+        self.assertEqual(told.user_id, self.leader)
+
+    def test_with_a_confidential_case_the_whole_is_confidential(self):
+        keeper = self._user("care_keeper", "customer_care.group_confidential")
+        self.env.ref("customer_care.group_confidential").user_ids = [
+            Command.unlink(self.env.ref("base.user_admin").id)
+        ]
+        self.target.message_subscribe(partner_ids=self.leader.partner_id.ids)
+        activity = self.target.activity_schedule(
+            "mail.mail_activity_data_todo", user_id=self.leader.id
+        )
+        self.source.action_seal()
+        self.source._set_owner(self.agent, chosen=True)
+        wizard = (
+            self.env["care.case.merge"]
+            .with_user(self.agent)
+            .create(
+                {
+                    "case_ids": [Command.set((self.source | self.target).ids)],
+                    "target_id": self.target.id,
+                }
+            )
+        )
+        action = wizard.action_merge()
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertTrue(self.target.confidential)
+        self.assertEqual(self.target.owner_id, keeper)
+        self.assertEqual(activity.user_id, keeper)
+        self.assertNotIn(self.leader.partner_id, self.target.message_partner_ids)
+        self.assertEqual(action["tag"], "display_notification", "the agent sees it no more")
+        for user in self.agent | self.leader | self.manager:
+            self.assertFalse(self.target.with_user(user).has_access("read"))
+            said = self.env["mail.message"].with_user(user).search([("body", "ilike", "Nobody")])
+            self.assertFalse(said)
+
+    def test_who_followed_an_open_case_does_not_follow_it_into_a_confidential_one(self):
+        keeper = self._user("care_keeper", "customer_care.group_confidential")
+        self.target._set_owner(keeper, chosen=True)
+        self.target.action_seal()
+        self.source.message_subscribe(partner_ids=self.leader.partner_id.ids)
+        activity = self.source.activity_schedule(
+            "mail.mail_activity_data_todo", user_id=self.leader.id
+        )
+        self.source._merge_into(self.target)
+        self.assertNotIn(self.leader.partner_id, self.target.message_partner_ids)
+        self.assertEqual(activity.res_id, self.target.id)
+        self.assertEqual(activity.user_id, keeper)
+        self.assertFalse(self.source.confidential)
+
+    def test_cause_provider_quotation_and_hold_come_along_if_there_are_none(self):
+        cause = self.env["care.cause"].create({"name": "Seal", "company_id": self.company.id})
+        other = cause.copy({"name": "Fan"})
+        provider = self.env["res.partner"].create({"name": "Fixit"})
+        quotation = self._order()
+        self.source.write(
+            {
+                "cause_id": cause.id,
+                "provider_id": provider.id,
+                "provider_sent_at": "2026-03-02 10:00:00",
+                "quotation_id": quotation.id,
+                "legal_hold": True,
+                "callback_phone": "+32 475 1",
+                "callback_when": "in the evening",
+            }
+        )
+        self._merge()
+        taken = self.target
+        self.assertEqual(taken.cause_id, cause)
+        self.assertEqual(taken.provider_id, provider)
+        self.assertEqual(taken.provider_sent_at, self.source.provider_sent_at)
+        self.assertEqual(taken.quotation_id, quotation)
+        self.assertTrue(taken.legal_hold)
+        self.assertEqual(taken.callback_phone, "+32 475 1")
+        self.assertEqual(taken.callback_when, "in the evening")
+        third = self._case(name="Third", cause_id=other.id)
+        third._merge_into(taken)
+        self.assertEqual(taken.cause_id, cause, "what it knows stays")
+
+    def test_actions_lead_to_where_it_goes_on(self):
+        action, back = self.env["care.action"].create(
+            [
+                {
+                    "name": name,
+                    "company_id": self.company.id,
+                    "case_ids": [Command.set(self.source.ids)],
+                    "owner_id": self.agent.id,
+                }
+                for name in ("Train", "Replace")
+            ]
+        )
+        back.action_done()
+        back._reopen(self.source)
+        self._merge()
+        self.assertEqual(action.case_ids, self.target)
+        self.assertEqual(self.target.action_ids, action | back)
+        self.assertEqual(back.reopened_case_id, self.target)
+
+    def test_the_law_counts_from_the_first_of_them(self):
+        self.company.care_start_date = "2020-01-01"
+        self.env["care.statute"].create(
+            [
+                {"name": "Answer", "days": 10, "company_id": self.company.id, "target": target}
+                for target in ("acknowledgement", "final")
+            ]
+        )
+        old, new = (
+            self._case(name=name, received_at=moment)
+            for name, moment in (("Old", "2026-03-02 10:00:00"), ("New", "2026-03-06 10:00:00"))
+        )
+        self.assertLess(old.statutory_final_at, new.statutory_final_at)
+        old.acknowledged_at = "2026-03-03 10:00:00"
+        first = old.statutory_final_at
+        old._merge_into(new)
+        self.assertEqual(new.statutory_final_at, first)
+        self.assertEqual(new.statutory_ack_at, old.statutory_ack_at)
+        self.assertEqual(new.acknowledged_at, old.acknowledged_at)
+        due = self.env["care.notice"].search(
+            [("kind", "=", "statute_final"), ("state", "=", "planned")]
+        )
+        self.assertNotIn(old, due.case_id)
+        self.assertEqual(len(due.filtered(lambda row: row.case_id == new)), 1)
+
+    def test_who_waits_to_be_called_is_called(self):
+        self.source._customer_answers("person", phone="+32 9")
+        self._merge()
+        self._run("care.notice")
+        person = self.env.ref("customer_care.mail_activity_type_person")
+        calls = self.target.activity_ids.filtered(lambda row: row.activity_type_id == person)
+        self.assertEqual(len(calls), 1)
+        self.assertIn("+32 9", calls.note)
+
+    def test_what_the_source_was_asked_does_not_stop_the_target_from_being_asked(self):
+        for case in (self.source, self.target):
+            case.resolution = "Mended"
+        self.source.action_resolve()
+        self._merge()
+        self.target.action_resolve()
+        planned = self.env["care.notice"].search(
+            [("case_id", "=", self.target.id), ("state", "=", "planned")]
+        )
+        self.assertIn("case_reminder", planned.mapped("kind"))
+        self.assertIn("case_silent", planned.mapped("kind"))
+
+    def test_the_case_before_and_the_case_after_lead_to_it(self):
+        before, after = self._case(name="Before"), self._case(name="After")
+        self.source.sudo().previous_id = before
+        after.sudo().previous_id = self.source
+        self._merge()
+        self.assertEqual(self.target.previous_id, before)
+        self.assertEqual(after.previous_id, self.target)
+        self.assertFalse(self.source.previous_id)
+
+    def test_a_remedy_and_what_it_cost_go_along(self):
+        remedy = self.env["care.remedy"].create(
+            {"case_id": self.source.id, "kind": "apology", "text": "Sorry", "proceed": "wait"}
+        )
+        self._merge()
+        self.assertEqual(remedy.case_id, self.target)
+        self.assertEqual(self.target.remedy_ids, remedy)
+        self.assertFalse(self.source.remedy_ids)
+
     def test_the_customer_is_told_one_number_and_asked_once(self):
         self._merge()
         self._run("care.notice")

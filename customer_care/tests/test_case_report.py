@@ -98,7 +98,7 @@ class TestCaseReport(CareCase, HttpCase):
     def test_no_link_of_the_customer_stands_in_the_file(self):
         self.case.action_resolve()
         self._run("care.notice")
-        told = self._mails(self.case).sorted("id")[-1].body
+        told = "".join(self.case.message_ids.mapped("body"))
         self.assertIn("access_token=", told)
         html = self._file()
         self.assertIn("Say whether it is solved", html)
@@ -221,6 +221,15 @@ class TestCaseReport(CareCase, HttpCase):
         self.assertTrue(figures["Time with one owner"]["small"])
         text = self._period(self._wizard())
         self.assertIn("Time to resolve 12 2.0 2.0 2.0", text.replace("  ", " "))
+
+    def test_a_case_that_was_merged_is_received_once(self):
+        double = self._case(received_at="2026-03-10 10:00:00", owner_id=self.agent.id)
+        values = self.env["report.customer_care.report_period"].with_user(self.leader)
+        before = dict(dict(values._counts(self._wizard()))["Kind"])
+        double._merge_into(self.case)
+        self.env.invalidate_all()
+        after = dict(dict(values._counts(self._wizard()))["Kind"])
+        self.assertEqual(after["Complaint"], before["Complaint"] - 1)
 
     def test_the_report_has_the_rights_of_who_prints(self):
         team = self.env["care.team"].create(

@@ -242,6 +242,15 @@ class TestConfidential(CareCase, HttpCase):
                 "proceed": "wait",
             }
         ).with_user(self.manager).action_go()
+        self.env["care.action"].create(
+            {
+                "name": SECRET,
+                "company_id": self.company.id,
+                "case_ids": [Command.set(case.ids)],
+                "owner_id": self.agent.id,
+            }
+        )
+        self.env["care.signal"].create({"case_id": case.id, "company_id": self.company.id})
         self.env["care.fact"]._collect(case.tenure_ids.filtered("until"))
         self.env.flush_all()
 
@@ -257,6 +266,8 @@ class TestConfidential(CareCase, HttpCase):
                 domain = [("id", "=", self.case.id)]
             elif "case_id" in model._fields:
                 domain = [("case_id", "=", self.case.id)]
+            elif name == "care.action":
+                domain = [("case_ids", "in", self.case.ids)]
             elif name == "care.need":
                 domain = [("followup_id.case_id", "=", self.case.id)]
             if domain and model._original_module == "customer_care":
@@ -279,7 +290,7 @@ class TestConfidential(CareCase, HttpCase):
                         with self.assertRaises(AccessError), mute_logger("odoo.models"):
                             row.with_user(user).read(["display_name"])
         for name, rows in linked.items():
-            if name in ("care.notice", "care.retry", "care.outlay"):
+            if name in ("care.notice", "care.retry", "care.outlay", "care.signal"):
                 continue  # for leaders
             with self.subTest(user="keeper", model=name):
                 self.assertEqual(rows.with_user(self.keeper).search([("id", "in", rows.ids)]), rows)
@@ -448,6 +459,150 @@ class TestConfidential(CareCase, HttpCase):
             {"case_opened_id": {"fields": {"display_name": {}}}}
         )
         self.assertNotIn(SECRET, str(read))
+
+    def test_a_problem_found_on_a_call_about_it_is_confidential_too(self):
+        self._seal()
+        followup = self.env["care.followup"].create(
+            {
+                "name": "Call",
+                "case_id": self.case.id,
+                "company_id": self.company.id,
+                "partner_id": self.customer.id,
+                "user_id": self.keeper.id,
+                "activity_type_id": self.env.ref("customer_care.mail_activity_type_followup").id,
+                "date_due": fields.Date.today(),
+                "feedback": "He has come back and shouted",
+            }
+        )
+        case = followup.with_user(self.keeper)._open_case()
+        self.assertNotEqual(case, self.case)
+        self.assertTrue(case.sudo().confidential)
+        self.assertFalse(case.with_user(self.leader).has_access("read"))
+
+    # ------------------------------------------------------------
+    # Actions
+    # ------------------------------------------------------------
+
+    def _action(self, cases, **vals):
+        return self.env["care.action"].create(
+            {
+                "name": SECRET,
+                "company_id": self.company.id,
+                "case_ids": [Command.set(cases.ids)],
+                "owner_id": self.agent.id,
+                **vals,
+            }
+        )
+
+    def test_an_action_of_confidential_cases_alone_goes_to_who_may_know_it(self):
+        alone, shared = self._action(self.case), self._action(self.case | self._case(name="Noise"))
+        alone.message_subscribe(partner_ids=self.leader.partner_id.ids)
+        self._seal()
+        self.env.invalidate_all()
+        self.assertEqual(alone.owner_id | alone.checker_id, self.keeper)
+        self.assertEqual(alone.activity_ids.user_id, self.keeper)
+        self.assertNotIn(self.leader.partner_id, alone.message_partner_ids)
+        self.assertEqual(shared.owner_id, self.agent)
+        for user in self.outsiders:
+            self.assertFalse(alone.with_user(user).has_access("read"))
+        # what superuser has read is remembered
+        self.env.invalidate_all()
+        self.assertNotIn(self.case, shared.with_user(self.agent).case_ids)
+        self.assertEqual(shared.with_user(self.agent).case_count, 1)
+        # nor does saving it, which asks for his rights first, say more
+        self.env.invalidate_all()
+        spec = {"case_ids": {"fields": {"display_name": {}}}, "case_count": {}}
+        saved = shared.with_user(self.agent).web_save({"color": 3}, spec)
+        self.assertEqual(len(saved[0]["case_ids"]), 1)
+        self.assertNotIn(self.case.number, str(saved))
+        self.env.invalidate_all()
+        self.assertIn(self.case, shared.with_user(self.keeper).case_ids)
+
+    def test_nobody_from_outside_is_given_an_action_of_it(self):
+        self._seal()
+        with self.assertRaisesRegex(UserError, "may not see confidential"):
+            self._action(self.case)
+        mine = self._action(self.case, owner_id=self.keeper.id)
+        self.assertEqual(mine.checker_id, self.keeper)
+        with self.assertRaisesRegex(UserError, "may not see confidential"):
+            mine.checker_id = self.leader
+
+    def test_who_takes_over_an_action_of_it_may_know_it(self):
+        self._seal()
+        second = self._user("care_keeper2", "customer_care.group_confidential")
+        action = self._action(self.case, owner_id=second.id, checker_id=second.id)
+        second.active = False
+        self.assertEqual(action.owner_id | action.checker_id, self.keeper)
+
+    def test_an_alarm_does_not_count_it(self):
+        self.company.write({"care_alarm_count": 2, "care_alarm_days": 30})
+        self._seal()
+        product = {"product_id": self.product.id}
+        self.case.write(product)
+        alarms = self.env["care.action"].search([("is_alarm", "=", True)])
+        self._case(**product)
+        self._run("care.signal")
+        raised = [("is_alarm", "=", True), ("id", "not in", alarms.ids)]
+        self.assertFalse(self.env["care.action"].search(raised))
+        third = self._case(**product)
+        self._run("care.signal")
+        alarm = self.env["care.action"].search(raised)
+        self.assertIn(third, alarm.case_ids)
+        self.assertNotIn(self.case, alarm.case_ids)
+        # it counts as soon as it is not confidential any more
+        self.case.with_user(self.keeper).action_unseal()
+        self._run("care.signal")
+        self.assertIn(self.case, alarm.case_ids)
+
+    def test_an_action_that_it_reopens_does_not_tell_its_number(self):
+        action = self._action(self._case(name="Noise"), name="Train the fitters")
+        for case, told in ((self._case(name="Noise again"), True), (self.case, False)):
+            if not told:
+                self._seal()
+            action.action_done()
+            action._reopen(case)
+            with self.subTest(case.name):
+                self.assertEqual(case.number in str(action.activity_ids.mapped("summary")), told)
+
+    def test_the_daily_list_of_what_was_given_away_does_not_name_its_customer(self):
+        self._seal()
+        outlay = self.env["care.outlay"].create(
+            {
+                "name": f"Discount {SECRET}",
+                "company_id": self.company.id,
+                "partner_id": self.customer.id,
+                "amount": 5,
+                "kind": "discount",
+                "source": "remedy",
+                "decision": "outside",
+                "user_id": self.agent.id,
+                "day": fields.Date.today(),
+                "case_id": self.case.id,
+            }
+        )
+        lines = self.company.with_context(care_outlays=outlay.ids)._care_outlay_lines()
+        self.assertEqual(len(lines), 1)
+        self.assertNotIn(SECRET, str(lines))
+        self.assertNotIn(self.customer.name, str(lines))
+        self.assertIn(self.case.number, str(lines))
+
+    def test_the_pareto_counts_it_for_those_who_see_it_alone(self):
+        self.case.category_id = self.env["care.category"].create(
+            {"name": "Manners", "company_id": self.company.id}
+        )
+        row = [("category_id", "=", self.case.category_id.id), ("period", "=", "all")]
+        boss = self._user(
+            "care_boss", "customer_care.group_confidential,customer_care.group_manager"
+        )
+        self._seal()
+        pareto = self.env["care.pareto"]
+        self.assertEqual(pareto.with_user(boss).search(row).case_count, 1)
+        known = pareto.with_user(boss).search(row)
+        for user in self.leader | self.manager:
+            self.assertFalse(pareto.with_user(user).search(row))
+            self.assertFalse(known.with_user(user).has_access("read"))
+            self.env.invalidate_all()
+            self.assertFalse(known.with_user(user).read(["case_count"]))
 
     # ------------------------------------------------------------
     # Mail

@@ -1,6 +1,7 @@
 """The doors for people: the portal's form, the public one, “call me”."""
 
 import re
+import time
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -9,6 +10,7 @@ from odoo.exceptions import UserError
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
+from ..controllers.filing import PER_USER, TOO_LONG
 from ..tools import filing
 from .common import CareCase
 from .test_case_filing import PNG
@@ -146,6 +148,32 @@ class TestPortalForm(DoorCase):
             answer = self._send("/my/cases/new", page=page, **self.WORDS)
             self.assertEqual(answer.status_code, 200)
         self.assertEqual(len(self._cases() - before), 1)
+
+    def test_a_stamp_that_is_none_or_too_old_asks_to_send_again_and_loses_nothing(self):
+        before = self._cases()
+        old = time.time() - TOO_LONG - 60
+        with patch("odoo.addons.customer_care.controllers.filing.time.time", lambda: old):
+            page = self.url_open("/my/cases/new")
+        for stamp in (
+            self._hidden(page)["stamp"],
+            "1.é",
+            "é",
+            "\udcff.x".encode("utf-8", "replace"),
+        ):
+            with self.subTest(stamp):
+                answer = self._send("/my/cases/new", stamp=stamp, **self.WORDS)
+                self.assertEqual(answer.status_code, 200)
+                self.assertIn("once more", answer.text)
+                self.assertIn("The door has", answer.text)
+        self.assertEqual(self._cases(), before)
+
+    def test_one_login_may_write_twenty_times_an_hour(self):
+        self.env["care.door"]._let_in(*[("user", self.client.id)] * PER_USER)
+        before = self._cases()
+        answer = self._send("/my/cases/new", **self.WORDS)
+        self.assertEqual(answer.status_code, 429)
+        self.assertIn("The door has", answer.text)
+        self.assertEqual(self._cases(), before)
 
     def test_a_form_from_elsewhere_is_refused(self):
         before = self._cases()

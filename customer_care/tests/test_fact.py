@@ -1,10 +1,12 @@
 """Facts: written once when known, by the cron, and read with the rights of who reads."""
 
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import Command, fields
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from .common import CareCase
 
@@ -169,6 +171,81 @@ class TestFact(CareCase):
         for case, numerator in ((first, 0), (again, 1), (later, 0), (other, 0)):
             self.assertEqual(self._rate(case, "repeat"), [(numerator, 1)], case.number)
         self.assertFalse(self._rate(praise, "repeat"))
+
+    def test_customers_nobody_knows_are_not_one_who_comes_again(self):
+        unknown = self.company._care_unknown_partner()
+        gone = self.company._care_anonymous_partner()
+        cases = self.env["care.case"].union(
+            *(
+                self._solved(start=24 * day, partner_id=partner.id)
+                for partner in (unknown, gone)
+                for day in (0, 1)
+            )
+        )
+        self._collect()
+        self.assertFalse(self._rate(cases, "repeat"))
+
+    def test_what_was_told_twice_at_once_is_no_repeat_contact(self):
+        first = self._solved()
+        with self._at(self._after(24)):
+            double, cancelled, goes_on = (
+                self._case(owner_id=self.agent.id, received_at=self._after(hours))
+                for hours in (21, 22, 24)
+            )
+        first.received_at = self._after(-24 * 90)
+        with self._at(self._after(25)):
+            double._merge_into(goes_on)
+            cancelled.cancel_reason = "Told twice"
+            cancelled.action_cancel()
+            goes_on.resolution = "Mended"
+            goes_on.action_resolve()
+        self._collect()
+        self.assertEqual(self._rate(goes_on, "repeat"), [(0, 1)])
+        self.assertFalse(self._rate(double | cancelled, "repeat"))
+
+    def test_only_what_has_to_be_solved_is_solved_at_first_contact(self):
+        for kind in ("complaint", "enquiry", "compliment", "suggestion", "mention"):
+            with self.subTest(kind):
+                case = self._solved(kind=kind, confirm=False)
+                with self._at(self._after(5)):
+                    case._enter_category("closed")
+                self._collect()
+                for measure in ("first_contact", "handoffs", "reopened"):
+                    self.assertEqual(
+                        bool(self._rate(case, measure)), kind in ("complaint", "enquiry")
+                    )
+                self.assertTrue(self._facts(case, "resolution"))
+
+    def test_figures_by_month_are_by_kind(self):
+        self._insert(3600, kind="complaint")
+        self._insert(7200, 7200, kind="enquiry", cycle=2)
+        rows = self.env["care.fact.summary"].search([("company_id", "=", self.company.id)])
+        self.assertEqual(
+            rows.mapped(lambda row: (row.kind, row.count, row.hours)),
+            [("complaint", 1, 1), ("enquiry", 2, 2)],
+        )
+        action = rows[1].action_open_facts()
+        self.assertEqual(self.env["care.fact"].search_count(action["domain"]), 2)
+
+    def test_one_piece_at_fault_does_not_keep_the_others(self):
+        bad, good = self._solved(), self._solved(start=24 * 60)
+        model = self.env.registry["care.fact"]
+        original = model._dimensions
+
+        def poisoned(facts, piece, record, tiers):
+            if record == bad:
+                raise ZeroDivisionError
+            return original(facts, piece, record, tiers)
+
+        with (
+            patch.object(model, "_dimensions", poisoned),
+            mute_logger("odoo.addons.customer_care.models.care_due_mixin"),
+        ):
+            self._collect()
+        self.assertFalse(self._facts(bad))
+        self.assertTrue(self._facts(good, "resolution"))
+        self._collect()
+        self.assertTrue(self._facts(bad, "resolution"))
 
     def test_an_addons_own_measure_is_kept_once_a_cycle(self):
         case = self._solved()

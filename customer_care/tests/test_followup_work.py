@@ -220,14 +220,15 @@ class TestFollowupWork(CareCase):
     def test_a_customer_who_wrote_is_not_silent(self):
         case = self._resolved()
         case.message_post(
-            body="Thank you",
+            body="It is cold again",
             author_id=self.customer.id,
             message_type="email",
             subtype_xmlid="mail.mt_comment",
         )
+        self.assertEqual(case.stage_category, "open")
         self._run("care.followup", days=10)
         check = self._checks(case)
-        self.assertEqual((check.state, check.cancel_reason), ("cancelled", "answered"))
+        self.assertEqual((check.state, check.cancel_reason), ("cancelled", "ended"))
 
     def test_nobody_is_asked_whether_their_praise_is_solved(self):
         self.assertFalse(self._checks(self._resolved(kind="compliment")))

@@ -1,5 +1,7 @@
 """Which few things make most of the complaints."""
 
+from unittest.mock import patch
+
 from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
@@ -115,6 +117,29 @@ class TestPareto(CareCase):
                 self._rows(user)
         action = mine.action_open_cases()
         self.assertEqual(self.env["care.case"].with_user(other).search(action["domain"]), case)
+
+    def test_opening_a_rows_cases_counts_nothing_anew_and_finds_what_it_counted(self):
+        self._case(cause_id=False, product_id=self.product.id)
+        rows = self.env["care.pareto"].with_user(self.manager).search([])
+        self.assertEqual(len({(row.dimension, row.period) for row in rows}), 12)
+        counted = [(row, row.case_count) for row in rows]
+        self.env.flush_all()
+        self.env.invalidate_all()
+        statements = []
+        execute = type(self.env.cr).execute
+
+        def noted(cursor, query, *args, **kwargs):
+            statements.append(str(query))
+            return execute(cursor, query, *args, **kwargs)
+
+        with patch.object(type(self.env.cr), "execute", noted):
+            actions = [row.action_open_cases() for row, _count in counted]
+        self.assertFalse([query for query in statements if "case_rank" in query])
+        cases = self.env["care.case"].with_user(self.manager)
+        for (row, count), action in zip(counted, actions, strict=True):
+            self.assertEqual(
+                cases.search_count(action["domain"]), count, (row.dimension, row.period)
+            )
 
     def test_each_company_by_itself(self):
         other = self.env["res.company"].create({"name": "Elsewhere"})

@@ -268,6 +268,29 @@ class TestPortal(CareCase, HttpCase):
         )
         self.assertIn(message.id, fetched["messages"])
 
+    def test_writing_on_the_page_of_a_resolved_case_opens_it_again(self):
+        self.case.resolution = "Mended"
+        self.case.action_resolve()
+        token = self.case._portal_ensure_token()
+        self.env.flush_all()
+        self.authenticate(None, None)
+        self.make_jsonrpc_request(
+            "/mail/message/post",
+            {
+                "thread_model": "care.case",
+                "thread_id": self.case.id,
+                "post_data": {
+                    "body": "It is cold again",
+                    "message_type": "comment",
+                    "subtype_xmlid": "mail.mt_comment",
+                },
+                "token": token,
+            },
+        )
+        self.env.invalidate_all()
+        self.assertEqual(self.case.stage_category, "open")
+        self.assertEqual(self.case.cycle, 2)
+
     # ------------------------------------------------------------
     # Confirming a quotation
     # ------------------------------------------------------------

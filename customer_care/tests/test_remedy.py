@@ -355,7 +355,7 @@ class TestRemedy(RemedyCase):
         self.assertEqual(move.state, "draft")
         self.assertEqual(move.reversed_entry_id, invoice)
         self.assertEqual(move.amount_total, 90)
-        self.assertEqual(move.invoice_line_ids.sale_line_ids, self.line)
+        self.assertEqual(move.sudo()._care_orders(), self.order)
         self.assertEqual(move.invoice_line_ids.quantity, 1)
         self.assertEqual(remedy.cost, 90)
         self.assertEqual(self.case.cost, 90)
@@ -381,10 +381,39 @@ class TestRemedy(RemedyCase):
             self._refund(901)
         with self.assertRaises(ValidationError):
             self._refund(50, quantity=3)
-        first = self._refund(50, quantity=2, proceed="execute")
+        first = self._refund(1800, quantity=2, proceed="execute", user=self.manager)
         first.action_go()
+        self.assertEqual(
+            first.sudo().document_ids.move_id.invoice_line_ids.sale_line_ids, self.line
+        )
         with self.assertRaises(UserError):
             self._refund(20).action_go()
+
+    def test_a_lowered_price_is_not_invoiced_again_and_leaves_the_rest(self):
+        self.line.product_uom_qty = 1
+        self._invoiced()
+        self.assertEqual(self.order.invoice_status, "invoiced")
+        lowered = self._refund(90, proceed="execute")
+        lowered.action_go()
+        move = lowered.sudo().document_ids.move_id
+        move.action_post()
+        self.assertEqual(self.order.invoice_status, "invoiced")
+        self.assertEqual(self.line.qty_to_invoice, 0)
+        with self.assertRaisesRegex(UserError, "810"):
+            self._refund(811, user=self.manager).action_go()
+        rest = self._refund(810, user=self.manager, proceed="execute")
+        rest.action_go()
+        self.assertEqual(rest.sudo().document_ids.move_id.amount_total, 810)
+        self.assertEqual(self.order.invoice_status, "invoiced")
+        with self.assertRaises(UserError):
+            self._refund(1, user=self.manager).action_go()
+        # paid back bit by bit is paid back
+        with self.assertRaises(UserError):
+            self._replacement(user=self.manager).action_go()
+        # a credit note that is taken away gives its part free again
+        rest.sudo().document_ids.move_id.unlink()
+        rest.action_cancel()
+        self._refund(800, user=self.manager).action_go()
 
     def test_another_orders_lines_are_no_part_of_it(self):
         other = self._confirmed()
@@ -441,28 +470,187 @@ class TestRemedy(RemedyCase):
         with self.assertRaises(UserError):
             remedy.action_go()
 
-    def test_a_discount_comes_off_the_next_quotation_once(self):
+    def _replacement(self, line=None, quantity=1, **vals):
+        line = line or self.line
+        vals.setdefault("case", self._case(owner_id=self.agent.id, order_id=line.order_id.id))
+        return self._remedy(
+            "replacement",
+            proceed="execute",
+            line_ids=[Command.create({"sale_line_id": line.id, "quantity": quantity})],
+            **vals,
+        )
+
+    def test_the_replacement_of_a_replacement_counts_at_what_the_first_was_sold_for(self):
+        self.product.lst_price = 1
+        first = self._replacement(user=self.manager)
+        first.action_go()
+        free = first.sudo().document_ids.order_id.order_line
+        self.assertEqual(free.price_total, 0)
+        second = self._replacement(free)
+        self.assertEqual(second.amount, 900)
+        with self.assertRaises(UserError):
+            second.action_go()
+        second = self._replacement(free, user=self.manager)
+        second.action_go()
+        # and counts on the order that was sold
+        outlays = self.env["care.outlay"].search([("remedy_id", "in", (first | second).ids)])
+        self.assertEqual(outlays.order_id, self.order)
+        self.assertEqual(outlays.mapped("amount"), [900, 900])
+        third = self._replacement(second.sudo().document_ids.order_id.order_line)
+        self.assertEqual(third.amount, 900)
+
+    def test_a_gift_is_replaced_at_what_it_is_worth(self):
+        self.product.write({"lst_price": 700, "standard_price": 300})
+        for vals in ({"price_unit": 0}, {"discount": 100}):
+            order = self._confirmed(
+                order_line=[
+                    Command.create({"product_id": self.product.id, "product_uom_qty": 1, **vals})
+                ]
+            )
+            with self.subTest(vals=vals):
+                remedy = self._replacement(order.order_line)
+                self.assertEqual(remedy.amount, 700)
+                with self.assertRaises(UserError):
+                    remedy.action_go()
+
+    def test_what_was_replaced_or_paid_back_is_not_replaced_again(self):
+        self._replacement(user=self.manager).action_go()
+        with self.assertRaises(UserError):
+            self._replacement(quantity=2, user=self.manager).action_go()
+        asked = self._replacement()
+        asked.action_ask()
+        self._invoiced()
+        refund = self._refund(900, user=self.manager, proceed="execute")
+        refund.action_go()
+        with self.assertRaises(UserError):
+            asked.with_user(self.manager).action_approve()
+        with self.assertRaises(UserError):
+            self._replacement(user=self.manager).action_go()
+
+    def test_a_price_that_was_lowered_is_replaced_all_the_same(self):
+        self._invoiced()
+        self._refund(90, proceed="execute").action_go()
+        remedy = self._replacement(quantity=2, user=self.manager)
+        remedy.action_go()
+        self.assertEqual(remedy.state, "executed")
+
+    def test_a_repair_says_what_it_costs_unless_a_free_service_pays(self):
+        remedy = self._remedy("repair", amount=0)
+        with self.assertRaises(UserError):
+            remedy.action_go()
+        with self.assertRaises(UserError):
+            remedy.action_ask()
+        self.patch(
+            self.env.registry["care.coverage"],
+            "_find",
+            lambda coverages, wants: [
+                (coverages.new({"term": "free"}), coverages.browse()) for _want in wants
+            ],
+        )
+        self.case.invalidate_recordset()
+        remedy.action_go()
+        self.assertEqual(remedy.state, "offered")
+
+    def test_the_customer_does_not_change_under_a_promise(self):
+        other = self.env["res.partner"].create({"name": "Somebody else"})
+        for amount, state in ((30, "offered"), (400, "asked")):
+            remedy = self._remedy(amount=amount)
+            if state == "asked":
+                remedy.action_ask()
+            else:
+                remedy.action_go()
+            self.assertEqual(remedy.state, state)
+            with self.subTest(state), self.assertRaisesRegex(UserError, "promised"):
+                self.case.with_user(self.agent).write({"partner_id": other.id, "order_id": False})
+            remedy.action_cancel()
+        self.case.with_user(self.agent).write({"partner_id": other.id, "order_id": False})
+        # the engine does it and takes the offer back
+        remedy = self._remedy(amount=30)
+        remedy.action_go()
+        self.case.sudo().partner_id = self.customer
+        self.assertEqual(remedy.state, "cancelled")
+        self.assertFalse(self.case._care_offers())
+
+    def test_another_customers_offer_is_neither_shown_nor_answered(self):
+        remedy = self._remedy(amount=30)
+        remedy.action_go()
+        remedy.sudo().partner_id = self.env["res.partner"].create({"name": "Somebody else"})
+        self.assertFalse(self.case._care_offers())
+        self.assertFalse(remedy._customer_answers("accept"))
+        self.assertEqual(remedy.state, "offered")
+
+    def test_a_discount_comes_off_the_next_order_once(self):
         remedy = self._remedy("discount", amount=50, proceed="execute")
         remedy.action_go()
-        small = self._order(
-            order_line=[
-                Command.create(
-                    {"product_id": self.product.id, "product_uom_qty": 1, "price_unit": 20}
-                )
-            ]
-        )
-        self.assertEqual(small.amount_total, 20)
-        order = self._order()
+        small = [
+            Command.create({"product_id": self.product.id, "product_uom_qty": 1, "price_unit": 20})
+        ]
+        self.assertEqual(self._confirmed(order_line=small).amount_total, 20)
+        order = self._confirmed()
         self.assertEqual(order.amount_total, 850)
         self.assertEqual(remedy.sudo().document_ids.order_id, order)
         self.assertIn(self.case.number, order.order_line[-1].name)
-        self.assertEqual(self._order().amount_total, 900)
-        # given up: it waits for the next one again
+        self.assertEqual(self._confirmed().amount_total, 900)
+        # given up: it waits for the next one again, and what is taken up again has it once
         order._action_cancel()
-        self.assertEqual(self._order().amount_total, 850)
-        self.assertEqual(self._order().amount_total, 900)
+        self.assertEqual(order.amount_total, 900)
+        order.action_draft()
+        order.action_confirm()
+        self.assertEqual(order.amount_total, 850)
+        self.assertEqual(self._confirmed().amount_total, 900)
 
-    def test_a_discount_waits_until_a_cart_is_filled_and_ends(self):
+    def test_a_quotation_uses_no_discount_up_and_may_become_somebody_elses(self):
+        remedy = self._remedy("discount", amount=50, proceed="execute")
+        remedy.action_go()
+        quotation, cart = self._order(), self._order(order_line=[])
+        self.env["sale.order.line"].create({"order_id": cart.id, "product_id": self.product.id})
+        self.assertEqual((quotation | cart).mapped("amount_total"), [900, 900])
+        self.assertFalse(remedy.sudo().document_ids)
+        quotation.partner_id = self.env["res.partner"].create({"name": "Somebody else"})
+        quotation.action_confirm()
+        self.assertEqual(quotation.amount_total, 900)
+        cart.order_line.unlink()
+        self.assertEqual(cart.amount_total, 0)
+        self.env["sale.order.line"].create({"order_id": cart.id, "product_id": self.product.id})
+        cart.action_confirm()
+        self.assertEqual(cart.amount_total, 850)
+
+    def test_a_discount_costs_once_it_is_used(self):
+        remedy = self._remedy("discount", amount=50, proceed="execute")
+        remedy.action_go()
+        self.assertEqual((remedy.state, remedy.cost, self.case.cost), ("executed", 0, 0))
+        # the limit is used up by the promise
+        self.assertFalse(self._remedy(amount=60).within)
+        order = self._confirmed()
+        self.assertEqual((remedy.cost, self.case.cost), (50, 50))
+        order._action_cancel()
+        self.assertEqual((remedy.cost, self.case.cost), (0, 0))
+
+    def test_what_was_paid_in_full_leaves_the_discount_for_the_next_order(self):
+        self._remedy("discount", amount=50, proceed="execute").action_go()
+        order = self._order()
+        provider = self.env["payment.provider"].create(
+            {"name": "Provider", "code": "none", "company_id": self.company.id}
+        )
+        self.env["payment.transaction"].create(
+            {
+                "provider_id": provider.id,
+                "payment_method_id": self.env["payment.method"]
+                .search([("active", "in", (True, False))], limit=1)
+                .id,
+                "reference": "tx-discount",
+                "amount": 900,
+                "currency_id": order.currency_id.id,
+                "partner_id": self.customer.id,
+                "state": "done",
+                "sale_order_ids": [Command.set(order.ids)],
+            }
+        )
+        order.action_confirm()
+        self.assertEqual(order.amount_total, 900)
+        self.assertEqual(self._confirmed().amount_total, 850)
+
+    def test_a_discount_ends_and_is_for_its_customer_alone(self):
         remedy = self._remedy(
             "discount",
             amount=50,
@@ -471,13 +659,10 @@ class TestRemedy(RemedyCase):
         )
         remedy.action_go()
         with self._at(fields.Datetime.now() + timedelta(days=40)):
-            self.assertEqual(self._order().amount_total, 900)
-        cart = self._order(order_line=[])
-        self.assertEqual(cart.amount_total, 0)
-        self.env["sale.order.line"].create({"order_id": cart.id, "product_id": self.product.id})
-        self.assertEqual(cart.amount_total, 850)
+            self.assertEqual(self._confirmed().amount_total, 900)
         stranger = self.env["res.partner"].create({"name": "Somebody else"})
-        self.assertEqual(self._order(partner=stranger).amount_total, 900)
+        self.assertEqual(self._confirmed(partner=stranger).amount_total, 900)
+        self.assertEqual(self._confirmed().amount_total, 850)
 
     def test_an_explanation_is_a_message_to_the_customer(self):
         remedy = self._remedy("explanation", text="It has to warm up first.", proceed="execute")

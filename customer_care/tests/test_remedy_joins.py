@@ -127,6 +127,25 @@ class TestRemedyJoins(RemedyCase):
             self.case._customer_answers("yes")
             self.assertEqual(collect(), [(40, 1), (25, 1)])
 
+    def test_a_case_closed_twice_before_the_facts_are_collected_costs_once(self):
+        self.case.resolution = "Paid back"
+        begun = fields.Datetime.now()
+        for hours, amount in ((1, 40), (3, 25)):
+            with self._at(begun + timedelta(hours=hours)):
+                if hours > 1:
+                    self.case.sudo().action_reopen()
+                self._given(amount=amount)
+            with self._at(begun + timedelta(hours=hours + 1)):
+                self.case.action_resolve()
+                self.case._customer_answers("yes")
+        with self._at(begun + timedelta(hours=5)), self.enter_registry_test_mode():
+            self.env.ref("customer_care.ir_cron_facts").method_direct_trigger()
+        self.env.invalidate_all()
+        facts = self.env["care.fact"].search(
+            [("case_id", "=", self.case.id), ("measure", "=", "remedy_cost")], order="cycle"
+        )
+        self.assertEqual(facts.mapped("numerator"), [40, 25])
+
     def test_the_complaint_file_tells_what_was_given(self):
         self._given()
         self._remedy(amount=17, text="A mere thought")

@@ -208,6 +208,41 @@ MATRIX = {
         "manager": "r r r - r",
     },
     "care.period.report": {},
+    "care.case.merge": {},
+    "care.quick.entry": {},
+    # what is done about the cases of the place
+    "care.action": {
+        "agent": "rwc rc - - -",
+        "leader": "rwc rwc - - -",
+        "manager": "rwcu rwcu rwcu - -",
+        "keeper": "- - - - rwc",
+    },
+    # causes are shared: leaders keep them, whose records they are of does not matter
+    "care.cause": {
+        "agent": "r r r - r",
+        "leader": "rwc rwc rwc - rwc",
+        "manager": "rwcu rwcu rwcu - rwcu",
+        "keeper": "r r r - r",
+    },
+    "care.signal": {
+        "leader": "rw rw - - -",
+        "manager": "rw rw rw - -",
+    },
+    # made of the cases that its reader may read
+    "care.pareto": {
+        "leader": "r r - - -",
+        "manager": "r r r - -",
+    },
+    # somebody's own limit is theirs, their leader's and the managers' to know
+    "care.authority": {
+        "agent": "r - - - -",
+        "leader": "r r - - -",
+        "manager": "rwcu rwcu rwcu - rwcu",
+    },
+    "care.outlay": {
+        "leader": "r r - - -",
+        "manager": "r r r - -",
+    },
     "care.remedy": {
         "agent": "rwcu rwcu - - -",
         "leader": "rwcu rwcu - - -",
@@ -232,15 +267,21 @@ MATRIX = {
         "manager": "rwcu rwcu rwcu - rwcu",
         "keeper": "r r r - r",
     },
-    # a person's own limit is theirs to know
-    "care.authority": {
-        "agent": "r - - - -",
+    "care.service.plan": {
+        "agent": "r r r - r",
+        "leader": "r r r - r",
         "manager": "rwcu rwcu rwcu - rwcu",
+        "keeper": "r r r - r",
     },
-    "care.outlay": {
-        "leader": "r r - - -",
-        "manager": "r r r - -",
+    # of an order, which is not confidential; written by the engine alone
+    "care.coverage": {
+        "agent": "r r r - r",
+        "leader": "r r r - r",
+        "manager": "r r r - r",
+        "keeper": "r r r - r",
     },
+    # fingerprints of who came: for the system alone
+    "care.door": {},
     "ir.attachment": {
         "agent": "rwcu rwcu - - -",
         "leader": "rwcu rwcu - - -",
@@ -382,33 +423,72 @@ FACTORIES = {
     "care.period.report": lambda test, place: test._made(
         "care.period.report", company_id=place.company.id
     ),
-    "care.remedy": lambda test, place: test._remedy(place),
-    "care.remedy.line": lambda test, place: test._remedy(place).line_ids,
-    "care.remedy.document": lambda test, place: test._remedy(place)._link(
-        [{"order_id": place.order.id}]
+    "care.case.merge": lambda test, place: test._made(
+        "care.case.merge", case_ids=[Command.set(place.case.ids)], target_id=place.case.id
     ),
-    "care.category.remedy": lambda test, place: test._made(
-        "care.category.remedy",
-        name="Usual",
-        category_id=test._made("care.category", name="Ours", company_id=place.company.id).id,
+    "care.quick.entry": lambda test, place: test._made(
+        "care.quick.entry", who="x", company_id=place.company.id
     ),
+    "care.action": lambda test, place: test._action(place),
+    "care.cause": lambda test, place: test._made(
+        "care.cause", name="Seal", company_id=place.company.id
+    ),
+    "care.signal": lambda test, place: test._made(
+        "care.signal", case_id=place.case.id, company_id=place.company.id
+    ),
+    "care.pareto": lambda test, place: test._share(place),
     "care.authority": lambda test, place: test._made(
         "care.authority", who="user", user_id=place.owner.id, company_id=place.company.id
     ),
-    "care.outlay": lambda test, place: test.env["care.outlay"]._record(
-        [
-            {
-                "name": "Given",
-                "decision": "alone",
-                "source": "remedy",
-                "kind": "refund",
-                "amount": 5,
-                "company_id": place.company.id,
-                "case_id": place.case.id,
-                "user_id": place.owner.id,
-            }
-        ]
+    "care.outlay": lambda test, place: test._made(
+        "care.outlay",
+        name="A discount",
+        company_id=place.company.id,
+        amount=5,
+        kind="discount",
+        source="remedy",
+        decision="alone",
+        user_id=place.owner.id,
+        day="2026-03-02",
+        case_id=place.case.id,
     ),
+    "care.remedy": lambda test, place: test._remedy(place),
+    "care.remedy.line": lambda test, place: test._made(
+        "care.remedy.line",
+        remedy_id=test._remedy(place, kind="return").id,
+        sale_line_id=place.order.order_line[:1].id,
+    ),
+    "care.remedy.document": lambda test, place: test._made(
+        "care.remedy.document",
+        remedy_id=test._remedy(place).id,
+        company_id=place.company.id,
+        number=1,
+        order_id=place.order.id,
+    ),
+    "care.category.remedy": lambda test, place: test._made(
+        "care.category.remedy",
+        name="Say sorry",
+        category_id=test._made("care.category", name="Ours", company_id=place.company.id).id,
+    ),
+    "care.service.plan": lambda test, place: test._made(
+        "care.service.plan",
+        name="Two years",
+        company_id=place.company.id,
+        product_tmpl_ids=[Command.set(test.product.product_tmpl_id.ids)],
+    ),
+    "care.coverage": lambda test, place: test._made(
+        "care.coverage",
+        plan_id=FACTORIES["care.service.plan"](test, place).id,
+        sale_line_id=place.order.order_line[:1].id,
+        order_id=place.order.id,
+        journey_id=place.journey.id,
+        product_id=place.order.order_line[:1].product_id.id,
+        partner_id=place.customer.id,
+        commercial_partner_id=place.customer.id,
+        company_id=place.company.id,
+        part=1,
+    ),
+    "care.door": lambda test, place: test._made("care.door", key=place.name),
     # what Odoo keeps of a case
     "ir.attachment": lambda test, place: test._made(
         "ir.attachment", name="x.txt", raw=b"x", res_model="care.case", res_id=place.case.id
@@ -570,22 +650,33 @@ class TestRightsMatrix(CareCase):
             self._standards[place.name] = standard
         return self._standards[place.name]
 
-    def _remedy(self, place):
-        """A return of what the place's customer bought."""
-        place.case.write({"order_id": place.order.id, "journey_id": place.journey.id})
-        return self._made(
-            "care.remedy",
-            case_id=place.case.id,
-            kind="return",
-            text="Send it back",
-            line_ids=[
-                Command.create({"sale_line_id": place.order.order_line[:1].id, "quantity": 1})
-            ],
-        )
-
     def _checked(self, place):
         self.env["care.check"]._done(place.case, self._standard(place))
         return self.env["care.check"].search([("case_id", "=", place.case.id)])
+
+    def _action(self, place):
+        return self._made(
+            "care.action",
+            name="Change the seal",
+            company_id=place.company.id,
+            category_id=self._made("care.category", name="Seals", company_id=place.company.id).id,
+            case_ids=[Command.set(place.case.ids)],
+            owner_id=place.owner.id,
+        )
+
+    def _remedy(self, place, kind="apology"):
+        place.case.order_id = place.order
+        return self._made("care.remedy", case_id=place.case.id, kind=kind, text="Sorry")
+
+    def _share(self, place):
+        """The place's row of the Pareto, as superuser sees it: of its case alone."""
+        place.case.category_id = self._made(
+            "care.category", name="Ours", company_id=place.company.id
+        )
+        self.env.flush_all()
+        return self.env["care.pareto"].search(
+            [("category_id", "=", place.case.category_id.id), ("period", "=", "all")]
+        )
 
     def _fact(self, place):
         if place.name not in self._facts:
@@ -705,6 +796,9 @@ class TestRightsMatrix(CareCase):
             ("care.followup", "rwc"),
             ("care.tenure", "r"),
             ("care.promise", "rwcu"),
+            ("care.remedy", "rwcu"),
+            # with whoever sees to it
+            ("care.action", "rc"),
         ):
             record = FACTORIES[model](self, sealed)[:1]
             with self.subTest(model):

@@ -38,4 +38,4 @@ class CareCaseMerge(models.TransientModel):
         # both sides, with the person's own rights
         cases.check_access("write")
         (cases - self.target_id)._merge_into(self.target_id)
-        return self.target_id._get_records_action()
+        return self.target_id._led_back() or self.target_id._get_records_action()

@@ -61,6 +61,8 @@ class CarePeriodReport(models.TransientModel):
             ("company_id", "=", self.company_id.id),
             ("received_at", ">=", start),
             ("received_at", "<", end),
+            # told twice is received once
+            ("merged_into_id", "=", False),
         ]
         if self.team_id:
             domain.append(("team_id", "=", self.team_id.id))

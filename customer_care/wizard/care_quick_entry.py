@@ -1,7 +1,7 @@
 import re
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 
 
 class CareQuickEntry(models.TransientModel):
@@ -50,6 +50,24 @@ class CareQuickEntry(models.TransientModel):
             elif entry.partner_id not in found:
                 entry.partner_id = False
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        entries = super().create(vals_list)
+        entries._check_company_entered()
+        return entries
+
+    def write(self, vals):
+        result = super().write(vals)
+        self._check_company_entered()
+        return result
+
+    def _check_company_entered(self):
+        """The case is filed by the engine: into a company in which the person is, no other."""
+        if self.sudo().company_id - self.env.companies:
+            raise AccessError(
+                self.env._("Switch to the company first into which the case is to be filed.")
+            )
+
     def action_file(self):
         """File the case and open it."""
         return self._file()._get_records_action()
@@ -68,6 +86,7 @@ class CareQuickEntry(models.TransientModel):
         """
         self.ensure_one()
         self.check_access("write")
+        self._check_company_entered()
         cases = self.env["care.case"]
         cases.check_access("create")
         who, text = (self.who or "").strip(), (self.text or "").strip()
@@ -90,7 +109,9 @@ class CareQuickEntry(models.TransientModel):
             "category_id": self.category_id.id,
             **self._order_vals(who, partner),
         }
-        return cases._file_case(vals, "phone", self._sender(who)).sudo(False)
+        case = cases._file_case(vals, "phone", self._sender(who)).sudo(False)
+        case.check_access("create")
+        return case
 
     def _order_vals(self, who, partner):
         """The order, where its number was what was typed."""

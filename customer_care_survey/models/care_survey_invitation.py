@@ -543,4 +543,6 @@ class CareSurveyInvitation(models.Model):
             "journey_id": self.journey_id.id or self.case_id.journey_id.id,
             "received_at": self.answered_at,
             "survey_invitation_id": self.id,
+            # an answer about what is confidential is so too
+            "confidential": self.case_id.confidential,
         }

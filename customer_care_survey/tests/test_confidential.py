@@ -33,6 +33,21 @@ class TestConfidential(CareSurveyCase):
                         self.assertEqual(bool(found), sees)
                         self.assertEqual(mine.has_access("read"), sees)
 
+    def test_the_case_that_a_bad_answer_opens_is_as_confidential_as_what_it_is_about(self):
+        keeper = self._user("care_keeper", "customer_care.group_confidential")
+        self.env.ref("customer_care.group_confidential").user_ids = [
+            Command.unlink(self.env.ref("base.user_admin").id)
+        ]
+        invitation = self._sent(owner_id=self.agent.id)
+        invitation.case_id.action_seal()
+        self._answer(invitation, 1, "He has shouted at me again")
+        self._run_invitations()
+        case = invitation.recovery_case_id
+        self.assertTrue(case.confidential)
+        self.assertEqual(case.owner_id, keeper)
+        for user in self.agent | self.leader | self.manager:
+            self.assertFalse(case.with_user(user).has_access("read"))
+
     def test_old_answers_lose_their_persons_and_keep_their_scores(self):
         invitation = self._answered()
         score, case = invitation.score_ids, invitation.case_id
