@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from .care_case import STAFF
+from .care_stage import OVER
 
 
 class CareCase(models.Model):
@@ -73,6 +74,15 @@ class CareCase(models.Model):
                 )
             )
         promised.action_cancel()
+
+    def _stage_events(self, before):
+        events = super()._stage_events(before)
+        if self[:1].stage_category in OVER:
+            # what nobody has said yes to ends with the case; what was decided is still done
+            self.remedy_ids.filtered(
+                lambda remedy: remedy.state in ("draft", "asked", "offered")
+            ).action_cancel()
+        return events
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_given(self):

@@ -308,8 +308,13 @@ class CareRemedy(models.Model):
     @api.onchange("kind")
     def _onchange_kind(self):
         for remedy in self:
-            if remedy.usual_id.kind != remedy.kind:
+            usual = remedy.usual_id
+            if usual.kind != remedy.kind:
                 remedy.usual_id = False
+                # the words and the amount of another kind of remedy
+                if usual and remedy.text == usual.text:
+                    remedy.text = False
+                    remedy.amount = 0
             remedy.proceed = "execute" if remedy.kind in TOLD else "offer"
             if remedy.kind not in BY_LINES:
                 remedy.line_ids = False
@@ -331,7 +336,10 @@ class CareRemedy(models.Model):
         about = lines.filtered(lambda line: line.product_id == case.product_id)
         chosen = about or (lines if len(lines) == 1 else lines.browse())
         self.line_ids = [
-            fields.Command.create({"sale_line_id": line.id, "quantity": line.product_uom_qty})
+            # of several pieces mostly one is at fault
+            fields.Command.create(
+                {"sale_line_id": line.id, "quantity": min(1, line.product_uom_qty)}
+            )
             for line in chosen
         ]
 

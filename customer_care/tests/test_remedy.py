@@ -776,6 +776,23 @@ class TestRemedy(RemedyCase):
         story = self.case.with_user(self.agent).care_story
         self.assertIn("Compensation", story)
 
+    def test_what_nobody_said_yes_to_ends_with_the_case(self):
+        offered = self._remedy(amount=20, proceed="offer")
+        offered.action_go()
+        proposal = self._remedy(amount=10)
+        done = self._remedy(amount=5, proceed="execute")
+        done.action_go()
+        self.assertEqual(offered.state, "offered")
+        self.case.resolution = "Mended"
+        self.case.action_resolve()
+        self.assertEqual(offered.state, "offered", "they may still say yes")
+        self.case._customer_answers("yes")
+        self.assertEqual(self.case.stage_category, "closed")
+        self.assertEqual(
+            (offered | proposal | done).mapped("state"), ["cancelled", "cancelled", "executed"]
+        )
+        self.assertFalse(self.case._care_offers())
+
     def test_the_dialog_proposes_what_is_usual(self):
         faulty = self.env.ref("customer_care.category_faulty")
         self.case.category_id = faulty
@@ -805,7 +822,11 @@ class TestRemedy(RemedyCase):
             form.amount = 2000
             self.assertFalse(form.within)
             self.assertIn(self.manager, form.approver_ids[:])
+            form.text = usual.text
+            form.kind = "compensation"
+            self.assertFalse(form.text, "the words of another kind")
+            self.assertEqual(form.amount, 0)
             form.kind = "refund"
-            self.assertEqual(form.amount, 1800)
+            self.assertEqual(form.amount, 900, "one of the two pieces")
         remedy = self.env["care.remedy"].search([("case_id", "=", self.case.id)])
         self.assertEqual(remedy.line_ids.sale_line_id, self.line)
