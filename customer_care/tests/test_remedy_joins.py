@@ -39,7 +39,7 @@ class TestRemedyJoins(RemedyCase):
         twin._merge_into(self.case)
         self._run("care.notice")
         told = self.case.message_ids.filtered(
-            lambda message: self.case.number in (message.subject or "") and "30" in message.body
+            lambda message: self.case.number in (message.subject or "") and "30.00" in message.body
         )
         self.assertEqual(len(told), 1)
         self.assertTrue(remedy._customer_answers("accept"))
