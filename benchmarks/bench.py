@@ -97,6 +97,23 @@ def copy(env, record, source, **changes):
     return [row_id for (row_id,) in env.cr.fetchall()]
 
 
+def users(env, group, count):
+    """So many users of a group in the present company."""
+    model = env["res.users"].with_context(no_reset_password=True, tracking_disable=True)
+    return model.create(
+        [
+            {
+                "name": f"Benchmark {number}",
+                "login": f"{group}-benchmark-{os.getpid()}-{number}",
+                "company_id": env.company.id,
+                "company_ids": [(6, 0, env.company.ids)],
+                "group_ids": [(6, 0, env.ref(group).ids)],
+            }
+            for number in range(count)
+        ]
+    )
+
+
 def numbers(count):
     return f"generate_series(0, {count - 1}) i"
 

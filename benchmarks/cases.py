@@ -15,13 +15,24 @@ Run it from the project's root on the demo, or with ``odoo shell`` on any databa
     odoo shell -c odoo.conf -d DB --no-http < benchmarks/cases.py
 """
 
-import os
 import sys
 from statistics import median
 
 sys.path.insert(0, "benchmarks")
 
-from bench import LOOKS, copy, each, in_turns, main, numbers, pick, queries, ratio, specification
+from bench import (
+    LOOKS,
+    copy,
+    each,
+    in_turns,
+    main,
+    numbers,
+    pick,
+    queries,
+    ratio,
+    specification,
+    users,
+)
 
 SIZES = (5_000, 50_000, 500_000)
 #: Cases that a customer has.
@@ -63,30 +74,15 @@ class Register:
 
     def __init__(self, env, size):
         self.env = env
-        self.agents = self._users("customer_care.group_agent", AGENTS)
-        self.manager = self._users("customer_care.group_manager", 1)
+        self.agents = users(env, "customer_care.group_agent", AGENTS)
+        self.manager = users(env, "customer_care.group_manager", 1)
         partner = env["res.partner"].create({"name": "Customer", "email": "c@example.com"})
         self.case = env["care.case"].create(
             {"name": "Pattern", "partner_id": partner.id, "owner_id": self.agents[0].id}
         )
         self._grow(partner, size)
-        self.customer = self._users("base.group_portal", 1)
+        self.customer = users(env, "base.group_portal", 1)
         self.customer.partner_id = self.partners[1]
-
-    def _users(self, group, count):
-        users = self.env["res.users"].with_context(no_reset_password=True, tracking_disable=True)
-        return users.create(
-            [
-                {
-                    "name": f"Benchmark {number}",
-                    "login": f"{group}-benchmark-{os.getpid()}-{number}",
-                    "company_id": self.env.company.id,
-                    "company_ids": [(6, 0, self.env.company.ids)],
-                    "group_ids": [(6, 0, self.env.ref(group).ids)],
-                }
-                for number in range(count)
-            ]
-        )
 
     def _grow(self, partner, size):
         env = self.env

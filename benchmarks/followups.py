@@ -18,7 +18,6 @@ Run it from the project's root on the demo, or with ``odoo shell`` on any databa
     odoo shell -c odoo.conf -d DB --no-http < benchmarks/followups.py
 """
 
-import os
 import sys
 from contextlib import nullcontext
 from datetime import date, timedelta
@@ -39,6 +38,7 @@ from bench import (  # noqa: E402
     queries,
     ratio,
     specification,
+    users,
 )
 
 from odoo.addons.customer_care.models.care_owned_mixin import ENTERING
@@ -98,8 +98,8 @@ class History:
             {"care_start_date": "2020-01-01", "care_merge_days": 0, "care_weekly_limit": 1000}
         )
         env["care.followup"].search(env["care.followup"]._due_domain()).next_at = False
-        self.owners = self._users("customer_care.group_agent", OWNERS)
-        self.manager = self._users("customer_care.group_manager", 1)
+        self.owners = users(env, "customer_care.group_agent", OWNERS)
+        self.manager = users(env, "customer_care.group_manager", 1)
         self.plan = self._plan("care.journey", "care_owner")
         self.policy = env["care.policy"].create(
             {
@@ -122,21 +122,6 @@ class History:
         self.journey = pattern.care_journey_ids
         self.policy.active = False
         self._grow(pattern, size)
-
-    def _users(self, group, count):
-        users = self.env["res.users"].with_context(no_reset_password=True, tracking_disable=True)
-        return users.create(
-            [
-                {
-                    "name": f"Benchmark {number}",
-                    "login": f"{group}-benchmark-{os.getpid()}-{number}",
-                    "company_id": self.env.company.id,
-                    "company_ids": [(6, 0, self.env.company.ids)],
-                    "group_ids": [(6, 0, self.env.ref(group).ids)],
-                }
-                for number in range(count)
-            ]
-        )
 
     def _plan(self, model, responsible):
         return self.env["mail.activity.plan"].create(
