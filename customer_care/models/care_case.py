@@ -105,6 +105,9 @@ class CareCase(models.Model):
         groups=STAFF,
     )
     followup_ids = fields.One2many("care.followup", "case_id", "Follow-ups", groups=STAFF)
+    # for the record rules alone: what they read as superuser stays in Odoo's cache, and would be
+    # taken for what the user may read of `followup_ids`
+    called_by_ids = fields.One2many("care.followup", "case_id", "Callers", groups=STAFF)
     tenure_ids = fields.One2many("care.tenure", "case_id", "Owners", groups=STAFF)
     handoff_ids = fields.One2many("care.handoff", "case_id", "Hand-offs", groups=STAFF)
     limit_at = fields.Datetime(groups=STAFF)

@@ -72,6 +72,9 @@ class CareJourney(models.Model):
     stage_id = fields.Many2one(domain="[('type_id', '=', type_id)]")
     salesperson_id = fields.Many2one(related="order_id.user_id", string="Salesperson")
     followup_ids = fields.One2many("care.followup", "journey_id", "Follow-ups")
+    # for the record rules alone: what they read as superuser stays in Odoo's cache, and would be
+    # taken for what the user may read of `followup_ids`
+    called_by_ids = fields.One2many("care.followup", "journey_id", "Callers")
     tenure_ids = fields.One2many("care.tenure", "journey_id", "Owners")
     handoff_ids = fields.One2many("care.handoff", "journey_id", "Hand-offs")
     case_ids = fields.One2many("care.case", "journey_id", "Cases")

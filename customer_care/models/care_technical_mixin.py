@@ -7,6 +7,7 @@ TECHNICAL = frozenset(
         "activity_exception_decoration",
         "activity_type_icon",
         "attempts",
+        "called_by_ids",
         "color",
         "entries",
         "has_message",

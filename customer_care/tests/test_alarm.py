@@ -229,9 +229,10 @@ class TestAlarm(CareCase):
         self.assertEqual(len(self._alarms()), 1)
 
     def test_nothing_of_it_happens_in_the_customers_transaction(self):
-        self._complaints(3, look=False)
+        cases = self._complaints(3, look=False)
         self.assertFalse(self._alarms())
-        self.assertEqual(self.env["care.signal"].search_count([("state", "=", "planned")]), 3)
+        rows = self.env["care.signal"].search([("case_id", "in", cases.ids)])
+        self.assertEqual(rows.mapped("state"), ["planned"] * 3)
 
     def test_a_failure_is_set_aside_and_retried(self):
         cases = self._complaints(3, look=False)

@@ -81,6 +81,20 @@ class TestCase(CareCase):
         address = case.with_user(self.agent).action_preview()["url"]
         self.assertEqual(address, f"/my/cases/{case.id}")
 
+    def test_a_case_with_a_colleagues_call_is_saved_by_who_may_not_read_the_call(self):
+        case = self._case(owner_id=self.agent.id)
+        call = (
+            self.env["care.followup"]
+            .with_user(self.leader)
+            .create({"name": "Ask", "case_id": case.id, "user_id": self.leader.id})
+        )
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertFalse(call.with_user(self.agent).has_access("read"))
+        wanted = {"resolution": {}, "followup_ids": {"fields": {"name": {}}}}
+        (saved,) = case.with_user(self.agent).web_save({"resolution": "Mended"}, wanted)
+        self.assertEqual((saved["resolution"], saved["followup_ids"]), ("Mended", []))
+
     def test_yes_closes(self):
         case = self._resolved()
         self.assertTrue(case._customer_answers("yes", "Great"))

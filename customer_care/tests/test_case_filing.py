@@ -265,9 +265,9 @@ class TestMailDoor(MailCase):
 
     def test_a_teams_address_has_its_defaults_and_is_changed_on_its_form(self):
         self.assertEqual(self.team.alias_email, "help@care.test.example.com")
-        self.team.with_user(self.manager).alias_name = "service"
+        self.team.with_user(self.manager).alias_name = "care-desk"
         self.assertFalse(self._received_or_error(to="help@care.test.example.com"))
-        self.assertTrue(self._receive(to="service@care.test.example.com"))
+        self.assertTrue(self._receive(to="care-desk@care.test.example.com"))
 
     def _received_or_error(self, **kwargs):
         try:

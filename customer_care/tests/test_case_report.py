@@ -208,7 +208,7 @@ class TestCaseReport(CareCase, HttpCase):
                     "team_id": self.team.id,
                     "res_model": "care.case",
                     "res_id": number,
-                    "cycle": 1,
+                    "cycle": 99,
                 }
                 for measure, count in (("resolution", 12), ("tenure", 3))
                 for number in range(count)
