@@ -82,7 +82,7 @@ class TestCase(CareCase):
         self.assertEqual(address, f"/my/cases/{case.id}")
 
     def test_a_case_with_a_colleagues_call_is_saved_by_who_may_not_read_the_call(self):
-        case = self._case(owner_id=self.agent.id)
+        case = self._case(owner_id=self.leader.id)
         call = (
             self.env["care.followup"]
             .with_user(self.leader)
