@@ -102,7 +102,8 @@ class CareCase(models.Model):
     )
     may_unseal = fields.Boolean(compute="_compute_may_unseal", groups="base.group_user")
 
-    _confidential_idx = models.Index("(owner_id, id) WHERE confidential")
+    # as Odoo writes it: PostgreSQL does not see that the one says the other
+    _confidential_idx = models.Index("(owner_id, id) WHERE confidential IS TRUE")
 
     @api.depends_context("uid")
     def _compute_may_unseal(self):

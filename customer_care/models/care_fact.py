@@ -98,7 +98,7 @@ class CareFact(models.Model):
     _report_idx = models.Index("(company_id, measure, day)")
     _team_idx = models.Index("(team_id, day) WHERE team_id IS NOT NULL")
     _stage_idx = models.Index("(stage_id, measure, day) WHERE stage_id IS NOT NULL")
-    _sealed_idx = models.Index("(case_id) WHERE confidential")
+    _sealed_idx = models.Index("(case_id) WHERE confidential IS TRUE")
 
     # ------------------------------------------------------------
     # Fields

@@ -133,7 +133,7 @@ class CareCase(models.Model):
         "Danger Ended On", readonly=True, copy=False, groups="base.group_user"
     )
 
-    _safety_idx = models.Index("(company_id, received_at DESC) WHERE safety")
+    _safety_idx = models.Index("(company_id, received_at DESC) WHERE safety IS TRUE")
 
     @property
     def _care_engine_fields(self):

@@ -295,6 +295,19 @@ class TestConfidential(CareCase, HttpCase):
             with self.subTest(user="keeper", model=name):
                 self.assertEqual(rows.with_user(self.keeper).search([("id", "in", rows.ids)]), rows)
 
+    def test_what_is_sealed_is_found_by_its_index_and_not_by_reading_the_register(self):
+        sealed = (
+            self.env["care.case"]
+            .sudo()
+            ._search([("confidential", "=", True), ("owner_id", "!=", self.agent.id)])
+        )
+        query = sealed.select()
+        self.env.cr.execute("SET LOCAL enable_seqscan = off")
+        self.env.cr.execute(f"EXPLAIN {query.code}", query.params)
+        plan = " ".join(line for (line,) in self.env.cr.fetchall())
+        self.env.cr.execute("SET LOCAL enable_seqscan = on")
+        self.assertIn("care_case_confidential_idx", plan)
+
     def test_every_model_with_a_way_to_a_case_has_a_rule_about_it(self):
         missing = []
         for name, model in self.env.registry.items():
