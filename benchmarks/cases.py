@@ -40,8 +40,7 @@ OF_CUSTOMER = 10
 AGENTS = 10
 WORDS = ("door", "noise", "leak", "display", "lamp", "filter", "drum", "hinge", "fan", "knob")
 
-#: What is measured -> (its budget, if it has one; how it is printed). A page that grows is over
-#: its budget by its milliseconds; its queries must stay what they are.
+#: What is measured -> (its budget, if it has one; how it is printed).
 MEASURES = {
     "list of 80 / stored columns": (1.15, "{:.2f} ×"),
     "list of 80, ms": (None, "{:.0f}"),

@@ -69,10 +69,6 @@ def test_a_photo_a_refund_above_the_limit_an_approval_and_a_credit_note(
 
     # the agent offers a refund above his limit, and asks
     amir = page_of("amir")
-    world.sql(
-        f"UPDATE care_case SET owner_id = u.id FROM res_users u WHERE u.login = 'amir'"
-        f" AND care_case.id = {case_id}"
-    )
     open_case(amir, number)
     amir.get_by_role("button", name="Offer a Remedy").click()
     dialog = amir.get_by_role("dialog")

@@ -1,25 +1,19 @@
 from odoo import http
 from odoo.http import request
 
-from odoo.addons.portal.controllers.portal import CustomerPortal, pager
+from .portal import CarePortal
 
 
-class GuidePortal(CustomerPortal):
+class GuidePortal(CarePortal):
     """The guides of the services that a customer ordered.
 
     Customers have no rights to the models: each route looks itself whose guide it is.
     """
 
-    _guides_per_page = 20
-
     def _prepare_home_portal_values(self, counters):
         values = super()._prepare_home_portal_values(counters)
         if "care_guide_count" in counters:
-            # sudo: the visitor's own guides, which the domain names
-            guides = request.env["care.guide"].sudo()
-            values["care_guide_count"] = guides.search_count(
-                request.env["care.guide"]._domain_of_visitor()
-            )
+            values["care_guide_count"] = self._prepare_visitors_count("care.guide")
         return values
 
     @http.route(
@@ -30,27 +24,13 @@ class GuidePortal(CustomerPortal):
         readonly=True,
     )
     def portal_my_guides(self, page=1, **kw):
-        domain = request.env["care.guide"]._domain_of_visitor()
-        # sudo: the visitor's own guides, which the domain names
-        guides = request.env["care.guide"].sudo()
-        pages = pager(
-            url="/my/guides",
-            total=guides.search_count(domain),
-            page=page,
-            step=self._guides_per_page,
+        return self._render_visitors_rows(
+            "care.guide",
+            "/my/guides",
+            page,
+            "guides",
+            "customer_care.portal_my_guides",
         )
-        values = self._prepare_portal_layout_values()
-        values.update(
-            {
-                "guides": guides.search(
-                    domain, limit=self._guides_per_page, offset=pages["offset"]
-                ),
-                "page_name": "care_guide",
-                "pager": pages,
-                "default_url": "/my/guides",
-            }
-        )
-        return request.render("customer_care.portal_my_guides", values)
 
     @http.route("/my/guides/<int:guide_id>", type="http", auth="public", website=True)
     def portal_my_guide(self, guide_id, access_token=None, **kw):

@@ -5,10 +5,8 @@ import pytz
 from odoo import http
 from odoo.exceptions import AccessError, MissingError
 from odoo.http import request
-from odoo.tools import format_time
 
-from odoo.addons.portal.controllers.portal import pager
-
+from ..tools.clock import clock
 from .portal import CarePortal
 
 #: Days whose opening hours are shown, and days in which holidays are looked for.
@@ -21,9 +19,7 @@ class CarePortalOut(CarePortal):
     def _prepare_home_portal_values(self, counters):
         values = super()._prepare_home_portal_values(counters)
         if "care_promise_count" in counters:
-            # sudo: the visitor's own promises, which the domain names
-            promises = request.env["care.promise"].sudo()
-            values["care_promise_count"] = promises.search_count(promises._domain_of_visitor())
+            values["care_promise_count"] = self._prepare_visitors_count("care.promise")
         return values
 
     # ------------------------------------------------------------
@@ -46,35 +42,6 @@ class CarePortalOut(CarePortal):
         code = case.partner_id.lang
         if code in dict(request.env["res.lang"].get_installed()):
             request.update_context(lang=code)
-
-    @http.route()
-    def portal_case_answer(
-        self, case_id, access_token=None, answer=None, text="", phone="", when="", late=None, **kw
-    ):
-        try:
-            case = self._document_check_access("care.case", case_id, access_token)
-        except (AccessError, MissingError):
-            return request.redirect("/my")
-        user = request.env.user
-        if not user.share:
-            # somebody of ours looking at the customer's page does not answer for them
-            return request.redirect(case.get_portal_url())
-        author = None if user._is_public() else user.partner_id
-        taken = case._customer_answers(
-            answer,
-            (text or "")[:5000],
-            author,
-            phone=phone or "",
-            when=when or "",
-            late=bool(late),
-        )
-        if not taken:
-            answer = "late"
-        # sudo: the customer's own cases; a closed one is followed by what they just opened
-        case = case.sudo()
-        if taken and late and case.stage_category == "closed" and case.next_ids:
-            case, answer = case.next_ids[:1], "again" if answer == "no" else answer
-        return request.redirect(case.get_portal_url(query_string=f"&answered={answer}"))
 
     @http.route(
         "/my/cases/<int:case_id>/file/<int:file_id>", type="http", auth="public", readonly=True
@@ -104,30 +71,14 @@ class CarePortalOut(CarePortal):
         readonly=True,
     )
     def portal_my_promises(self, page=1, **kw):
-        # sudo: the visitor's own promises, which the domain names
-        promises = request.env["care.promise"].sudo()
-        domain = promises._domain_of_visitor()
-        pages = pager(
-            url="/my/promises",
-            total=promises.search_count(domain),
-            page=page,
-            step=self._cases_per_page,
+        return self._render_visitors_rows(
+            "care.promise",
+            "/my/promises",
+            page,
+            "promises",
+            "customer_care.portal_my_promises",
+            order="done_at desc, due_at, id",
         )
-        values = self._prepare_portal_layout_values()
-        values.update(
-            {
-                "promises": promises.search(
-                    domain,
-                    order="done_at desc, due_at, id",
-                    limit=self._cases_per_page,
-                    offset=pages["offset"],
-                ),
-                "page_name": "care_promise",
-                "pager": pages,
-                "default_url": "/my/promises",
-            }
-        )
-        return request.render("customer_care.portal_my_promises", values)
 
     # ------------------------------------------------------------
     # When and how we can be reached
@@ -200,7 +151,7 @@ class CarePortalOut(CarePortal):
                     {
                         "day": day,
                         "pieces": [
-                            (self._clock(begin), self._clock(stop))
+                            (clock(request.env, begin.time()), clock(request.env, stop.time()))
                             for begin, stop, _meta in work
                             if begin.astimezone(zone).date() == day
                         ],
@@ -211,9 +162,3 @@ class CarePortalOut(CarePortal):
                     }
                 )
         return {"days": days, "holidays": holidays, "zone": zone.zone}
-
-    def _clock(self, moment):
-        # a day that ends at midnight ends a moment before
-        if moment.microsecond:
-            moment += timedelta(microseconds=1_000_000 - moment.microsecond)
-        return format_time(request.env, moment.time(), time_format="short")

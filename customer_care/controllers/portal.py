@@ -23,6 +23,42 @@ class CarePortal(CustomerPortal):
             raise AccessError(request.env._("This case is confidential."))
         return document
 
+    def _address_of(self, case, query=""):
+        """Where the visitor goes on: by the customer's link, or one of ours by their own right."""
+        if request.env.user.share:
+            return case.get_portal_url(query_string=query)
+        return case.access_url
+
+    def _prepare_visitors_count(self, model):
+        """How many rows of a model to which customers have no rights are the visitor's own."""
+        # sudo: the visitor's own rows, which the domain names
+        rows = request.env[model].sudo()
+        return rows.search_count(rows._domain_of_visitor())
+
+    def _render_visitors_rows(self, model, url, page, name, template, order=None):
+        """A page with the visitor's own rows of a model to which customers have no rights.
+
+        :param str name: what the template calls the rows; the page is called after the model
+        """
+        # sudo: the visitor's own rows, which the domain names
+        rows = request.env[model].sudo()
+        domain = rows._domain_of_visitor()
+        pages = pager(
+            url=url, total=rows.search_count(domain), page=page, step=self._cases_per_page
+        )
+        values = self._prepare_portal_layout_values()
+        values.update(
+            {
+                name: rows.search(
+                    domain, order=order, limit=self._cases_per_page, offset=pages["offset"]
+                ),
+                "page_name": model.replace(".", "_"),
+                "pager": pages,
+                "default_url": url,
+            }
+        )
+        return request.render(template, values)
+
     def _prepare_home_portal_values(self, counters):
         values = super()._prepare_home_portal_values(counters)
         if "care_case_count" in counters:
@@ -137,7 +173,7 @@ class CarePortal(CustomerPortal):
         goes_on = case._merged_end()
         if goes_on != case:
             # it was made one with another case of the same customer
-            return request.redirect(goes_on.get_portal_url())
+            return request.redirect(self._address_of(goes_on))
         values = {"case": case, "page_name": "care_case", "answered": answered}
         values = self._get_page_view_values(
             case, access_token, values, "my_cases_history", False, **kw
@@ -151,19 +187,29 @@ class CarePortal(CustomerPortal):
         website=True,
         methods=["POST"],
     )
-    def portal_case_answer(self, case_id, access_token=None, answer=None, text="", **kw):
+    def portal_case_answer(
+        self, case_id, access_token=None, answer=None, text="", phone="", when="", late=None, **kw
+    ):
         try:
             case = self._document_check_access("care.case", case_id, access_token)
         except (AccessError, MissingError):
             return request.redirect("/my")
         user = request.env.user
-        author = None
-        if not user._is_public():
-            author = user.partner_id
         if not user.share:
             # somebody of ours looking at the customer's page does not answer for them
-            return request.redirect(case.get_portal_url())
-        taken = case._customer_answers(answer, (text or "")[:5000], author)
-        return request.redirect(
-            case.get_portal_url(query_string=f"&answered={answer if taken else 'late'}")
+            return request.redirect(self._address_of(case))
+        taken = case._customer_answers(
+            answer,
+            (text or "")[:5000],
+            None if user._is_public() else user.partner_id,
+            phone=phone or "",
+            when=when or "",
+            late=bool(late),
         )
+        if not taken:
+            answer = "late"
+        # sudo: the customer's own cases; a closed one is followed by what they just opened
+        case = case.sudo()
+        if taken and late and case.stage_category == "closed" and case.next_ids:
+            case, answer = case.next_ids[:1], "again" if answer == "no" else answer
+        return request.redirect(self._address_of(case, f"&answered={answer}"))

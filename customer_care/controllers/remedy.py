@@ -29,7 +29,7 @@ class CareRemedyPortal(CarePortal):
         user = request.env.user
         if not user.share:
             # somebody of ours looking at the customer's page does not answer for them
-            return request.redirect(case.get_portal_url())
+            return request.redirect(self._address_of(case))
         author = None if user._is_public() else user.partner_id
         # sudo: the case was checked; of its remedies, the one that the form names
         remedy = request.env["care.remedy"].sudo()
@@ -38,6 +38,4 @@ class CareRemedyPortal(CarePortal):
             taken = bool(remedy) and remedy._customer_answers(answer, author)
         except LockError:  # pressed twice: the first is being answered
             taken = False
-        return request.redirect(
-            case.get_portal_url(query_string=f"&offered={answer if taken else 'late'}")
-        )
+        return request.redirect(self._address_of(case, f"&offered={answer if taken else 'late'}"))

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from odoo import api, fields, models
+from odoo import fields, models
 
 from .care_followup import ALIVE
 
@@ -141,59 +141,32 @@ class CareNotice(models.Model):
 
     def _tell_person(self):
         """An activity of today: somebody is waiting to be called."""
-        activity_type = self.env.ref("customer_care.mail_activity_type_person")
-        asked = self.env["mail.activity"].search(
+        kind = "customer_care.mail_activity_type_person"
+        activities = self.env["mail.activity"]
+        asked = activities.search(
             [
                 ("res_model", "=", "care.case"),
                 ("res_id", "in", self.case_id.ids),
-                ("activity_type_id", "=", activity_type.id),
+                ("activity_type_id", "=", self.env.ref(kind).id),
             ]
         )
-        vals_list = []
-        for row in self.filtered(lambda row: row.case_id.id not in asked.mapped("res_id")):
-            case = row.case_id
-            owner = case.owner_id
-            row = row.with_context(lang=owner.lang, tz=owner.tz or row.company_id._care_tz())
-            vals_list.append(
-                {
-                    "res_model_id": self.env["ir.model"]._get_id("care.case"),
-                    "res_id": case.id,
-                    "activity_type_id": activity_type.id,
-                    "summary": row.env._("%s wants to talk to a person", case.partner_id.name),
-                    "note": row.env._(
-                        "Call %(phone)s, %(when)s.",
-                        phone=case.callback_phone or case.partner_phone or "–",
-                        when=case.callback_when or row.env._("at any time"),
-                    ),
-                    "user_id": owner.id,
-                    "date_deadline": fields.Date.context_today(row),
-                    "automated": True,
-                }
-            )
-        self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(vals_list)
+        waiting = set(asked.mapped("res_id"))
+
+        def say(case):
+            return {
+                "summary": case.env._("%s wants to talk to a person", case.partner_id.name),
+                "note": case.env._(
+                    "Call %(phone)s, %(when)s.",
+                    phone=case.callback_phone or case.partner_phone or "–",
+                    when=case.callback_when or case.env._("at any time"),
+                ),
+            }
+
+        activities._care_tell(
+            kind,
+            ((case, case.owner_id, say) for case in self.case_id if case.id not in waiting),
+        )
         return self
-
-    @api.model
-    def _announce_at(self, kind, moments):
-        """Plan one notice a record and cycle, for a moment of its own.
-
-        :param dict moments: case -> when; cases with the same kind and cycle planned already
-            are left out
-        """
-        return self.sudo()._plan(
-            [
-                {
-                    "state": "planned",
-                    "attempts": 0,
-                    "kind": kind,
-                    record._care_link: record.id,
-                    "company_id": record.company_id.id,
-                    "occurrence": record.cycle,
-                    "next_at": moment.replace(microsecond=0),
-                }
-                for record, moment in moments.items()
-            ]
-        )
 
 
 class CareCase(models.Model):
@@ -337,25 +310,10 @@ class CareCase(models.Model):
         self._post_customers_words("\n".join(lines), author)
         if self.stage_category not in ("open", "waiting"):
             self._enter_category("open")
-        known = self.env["care.notice"].search(
-            [("kind", "=", "case_person"), ("case_id", "=", self.id)],
-            order="occurrence desc",
-            limit=1,
-        )
-        if known.state != "planned":
-            self.env["care.notice"]._plan(
-                [
-                    {
-                        "state": "planned",
-                        "attempts": 0,
-                        "kind": "case_person",
-                        "case_id": self.id,
-                        "company_id": self.company_id.id,
-                        "occurrence": known.occurrence + 1,
-                        "next_at": self.env.cr.now(),
-                    }
-                ]
-            )
+        notices = self.env["care.notice"]
+        about = [("kind", "=", "case_person"), ("case_id", "=", self.id)]
+        if not notices.search_count([*about, ("state", "=", "planned")], limit=1):
+            notices._announce_again("case_person", self)
 
     def _answers_late(self, answer, text, author, phone, when):
         """A closed case is not solved after all: open again, or a new one when it is long ago."""

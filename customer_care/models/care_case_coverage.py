@@ -232,22 +232,13 @@ class CareCase(models.Model):
     def _tell_owner_provider_wrote(self):
         """Whoever does the service has answered: the owner reads it. One reminder at a time."""
         self.ensure_one()
-        activity_type = self.env.ref("customer_care.mail_activity_type_provider_wrote")
-        if activity_type in self.activity_ids.activity_type_id:
-            return
-        owner = self._present(self.owner_id, self.team_id)
-        case = self.with_context(lang=owner.lang, tz=owner.tz or self.company_id._care_tz())
-        provider = (self.provider_id or self.merged_ids.provider_id)[:1]
-        self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(
-            {
-                "res_model_id": self.env["ir.model"]._get_id(self._name),
-                "res_id": self.id,
-                "activity_type_id": activity_type.id,
-                "summary": case.env._("%s has answered", provider.name),
-                "user_id": owner.id,
-                "date_deadline": fields.Date.context_today(case),
-                "automated": True,
-            }
+        self._tell_owner_once(
+            "customer_care.mail_activity_type_provider_wrote",
+            lambda case: {
+                "summary": case.env._(
+                    "%s has answered", (case.provider_id or case.merged_ids.provider_id)[:1].name
+                )
+            },
         )
 
     # ------------------------------------------------------------
@@ -372,21 +363,15 @@ class CareNotice(models.Model):
         mailed.case_id.write({"provider_sent_at": self.env.cr.now().replace(microsecond=0)})
         if mailed:
             self._wake_mail_queue()
-        vals_list = []
-        activity_type = self.env.ref("customer_care.mail_activity_type_provider")
-        for row in self - mailed:
-            owner = row.case_id.owner_id
-            row = row.with_context(lang=owner.lang, tz=owner.tz or row.company_id._care_tz())
-            vals_list.append(
-                {
-                    "res_model_id": self.env["ir.model"]._get_id("care.case"),
-                    "res_id": row.case_id.id,
-                    "activity_type_id": activity_type.id,
-                    "summary": row.env._("Call %s", row.case_id.provider_id.name),
-                    "user_id": owner.id,
-                    "date_deadline": fields.Date.context_today(row),
-                    "automated": True,
-                }
-            )
-        self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(vals_list)
+        self.env["mail.activity"]._care_tell(
+            "customer_care.mail_activity_type_provider",
+            (
+                (
+                    case,
+                    case.owner_id,
+                    lambda case: {"summary": case.env._("Call %s", case.provider_id.name)},
+                )
+                for case in (self - mailed).case_id
+            ),
+        )
         self.write({"state": "done", "next_at": False, "error": False})

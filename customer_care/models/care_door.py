@@ -9,6 +9,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL, hmac
 from odoo.tools.misc import babel_locale_parse
 
+from ..tools.clock import clock
 from .care_due_mixin import insert_new
 
 #: Hours after which it is forgotten who came.
@@ -178,7 +179,7 @@ class ResCompany(models.Model):
         return self._care_form_url(call=1) if self._care_form_is_open() else ""
 
     def _care_opening_lines(self):
-        """When somebody is there, a line each: “Mon–Fri 09:00–17:00”."""
+        """When somebody is there, a line each: “Mon–Fri 9:00 AM–5:00 PM”."""
         self.ensure_one()
         # sudo: opening hours are for customers
         hours = defaultdict(list)
@@ -197,7 +198,8 @@ class ResCompany(models.Model):
                 last = days[index]
             when = names[first] if first == last else f"{names[first]}–{names[last]}"
             spans = ", ".join(
-                f"{_clock(start)}–{_clock(end)}" for start, end in _joined(hours[first])
+                f"{clock(self.env, start)}–{clock(self.env, end)}"
+                for start, end in _joined(hours[first])
             )
             lines.append(f"{when} {spans}")
             index += 1
@@ -213,8 +215,3 @@ def _joined(spans):
         else:
             joined.append((start, end))
     return joined
-
-
-def _clock(hours):
-    minutes = round(hours * 60)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}"

@@ -340,22 +340,23 @@ class CareCase(models.Model):
     def _tell_owner_written(self):
         """A customer wrote about what is over: its owner sees to it. One reminder at a time."""
         self.ensure_one()
-        activity_type = self.env.ref("customer_care.mail_activity_type_written")
-        if activity_type in self.activity_ids.activity_type_id:
-            return
-        owner = self._present(self.owner_id, self.team_id)
-        case = self.with_context(lang=owner.lang, tz=owner.tz or self.company_id._care_tz())
-        self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(
-            {
-                "res_model_id": self.env["ir.model"]._get_id(self._name),
-                "res_id": self.id,
-                "activity_type_id": activity_type.id,
-                "summary": case.env._("%s has written: it is closed", self.partner_id.name),
-                "user_id": owner.id,
-                "date_deadline": fields.Date.context_today(case),
-                "automated": True,
-            }
+        self._tell_owner_once(
+            "customer_care.mail_activity_type_written",
+            lambda case: {
+                "summary": case.env._("%s has written: it is closed", case.partner_id.name)
+            },
         )
+
+    def _tell_owner_once(self, kind, say):
+        """Tell the owner, as superuser, unless they have been told and have not ticked it off.
+
+        :param str kind: XML id of the activity type
+        :param say: see ``mail.activity._care_tell``
+        """
+        self.ensure_one()
+        if self.env.ref(kind) not in self.activity_ids.activity_type_id:
+            owner = self._present(self.owner_id, self.team_id)
+            self.env["mail.activity"]._care_tell(kind, [(self, owner, say)])
 
     def _is_customers_word(self, message):
         """Whether the customer, or somebody who writes for them, says this to us: none of us, no

@@ -50,20 +50,48 @@ class CareNotice(models.Model):
     @api.model
     def _announce(self, kind, records):
         """Plan one notice a record and cycle; told by the cron, at once."""
-        link = records._care_link
+        now = self.env.cr.now()
+        return self._announce_at(kind, dict.fromkeys(records, now))
+
+    @api.model
+    def _announce_at(self, kind, moments, occurrences=None):
+        """Plan one notice a record and time that it happens, for a moment of its own.
+
+        :param dict moments: record -> when; records with the same kind and occurrence planned
+            already are left out
+        :param dict occurrences: record -> which time it is; the record's cycle by default
+        """
+        # sudo: planned rows are the engine's
         return self.sudo()._plan(
             [
                 {
                     "state": "planned",
                     "attempts": 0,
                     "kind": kind,
-                    link: record.id,
+                    record._care_link: record.id,
                     "company_id": record.company_id.id,
-                    "occurrence": record.cycle,
-                    "next_at": self.env.cr.now(),
+                    "occurrence": (occurrences or {}).get(record, record.cycle),
+                    "next_at": moment.replace(microsecond=0),
                 }
-                for record in records
+                for record, moment in moments.items()
             ]
+        )
+
+    @api.model
+    def _announce_again(self, kind, records):
+        """Plan one more notice a record, at once, however often it was told of before."""
+        # sudo: as above
+        told = dict(
+            self.sudo()._read_group(
+                [("kind", "=", kind), (records._care_link, "in", records.ids)],
+                [records._care_link],
+                ["occurrence:max"],
+            )
+        )
+        return self._announce_at(
+            kind,
+            dict.fromkeys(records, self.env.cr.now()),
+            {record: told.get(record, 0) + 1 for record in records},
         )
 
     @api.model
@@ -128,21 +156,16 @@ class CareNotice(models.Model):
         """The notices are out, in this transaction. Extended by other addons."""
 
     def _tell_owner(self):
-        activity_type = self.env.ref("customer_care.mail_activity_type_reopened")
-        vals_list = []
-        for row in self:
-            owner = row.case_id.owner_id
-            # in the owner's own language, on the owner's own day
-            row = row.with_context(lang=owner.lang, tz=owner.tz or row.company_id._care_tz())
-            vals_list.append(
-                {
-                    "res_model_id": self.env["ir.model"]._get_id("care.case"),
-                    "res_id": row.case_id.id,
-                    "activity_type_id": activity_type.id,
-                    "summary": row.env._("%s says it is not solved", row.case_id.partner_id.name),
-                    "user_id": owner.id,
-                    "date_deadline": fields.Date.context_today(row),
-                    "automated": True,
-                }
-            )
-        self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(vals_list)
+        self.env["mail.activity"]._care_tell(
+            "customer_care.mail_activity_type_reopened",
+            (
+                (
+                    case,
+                    case.owner_id,
+                    lambda case: {
+                        "summary": case.env._("%s says it is not solved", case.partner_id.name)
+                    },
+                )
+                for case in self.case_id
+            ),
+        )

@@ -9,7 +9,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from .care_authority import REMEDIES
-from .care_due_mixin import insert_new, reraise_if_concurrent
+from .care_due_mixin import insert_new, run_guarded
 
 _logger = logging.getLogger(__name__)
 
@@ -280,18 +280,20 @@ class CareOutlay(models.Model):
         groups = outlays._read_group(untold, ["company_id"])
         cron = self.env["ir.cron"]
         cron._commit_progress(remaining=len(groups))
+
+        def tell(company):
+            rows = outlays.search([*untold, ("company_id", "=", company.id)])
+            rows.try_lock_for_update(allow_referencing=True)._tell_managers(company)
+
+        def log(company, error):
+            _logger.warning("The daily list of %s: %s", company, error, exc_info=error)
+
         for (company,) in groups:
             try:
-                with self.env.cr.savepoint():
-                    rows = outlays.search([*untold, ("company_id", "=", company.id)])
-                    rows = rows.try_lock_for_update(allow_referencing=True)
-                    rows._tell_managers(company)
+                run_guarded(company, tell, log)
             except (ConcurrencyError, psycopg2.extensions.TransactionRollbackError):
                 # somebody was faster: what was not told is told by the next run
                 self.env.cr.rollback()
-            except Exception as error:  # pylint: disable=broad-except
-                reraise_if_concurrent(error)
-                _logger.warning("The daily list of %s: %s", company, error, exc_info=error)
             if not cron._commit_progress(1):
                 break
 
@@ -321,22 +323,18 @@ class CareOutlay(models.Model):
 
     def _plan_reading(self, company, managers):
         """An activity on the company's contact: to whom no mail can go."""
-        activities = self.env["mail.activity"].with_context(mail_activity_quick_update=True)
-        vals_list = []
-        for manager in managers:
-            env = self.with_context(lang=manager.lang).env
-            vals_list.append(
-                {
-                    "res_model_id": self.env["ir.model"]._get_id("res.partner"),
-                    "res_id": company.partner_id.id,
-                    "activity_type_id": self.env.ref("mail.mail_activity_data_todo").id,
-                    "summary": env._(
-                        "%(count)s things went past a limit: look at Outside Authority",
-                        count=len(self),
-                    ),
-                    "user_id": manager.id,
-                    "date_deadline": self._today(company),
-                    "automated": True,
-                }
-            )
-        activities.create(vals_list)
+        today = self._today(company)
+
+        def say(contact):
+            return {
+                "summary": contact.env._(
+                    "%(count)s things went past a limit: look at Outside Authority",
+                    count=len(self),
+                ),
+                "date_deadline": today,
+            }
+
+        self.env["mail.activity"]._care_tell(
+            "mail.mail_activity_data_todo",
+            ((company.partner_id, manager, say) for manager in managers),
+        )

@@ -788,23 +788,12 @@ class CareRemedy(models.Model):
         :param say: environment -> the summary
         """
         self.ensure_one()
-        activity_type = self.env.ref(f"customer_care.mail_activity_type_remedy_{which}")
         # sudo: an activity for somebody else, written by the engine
-        remedy, vals_list = self.sudo(), []
-        for user in users.sudo():
-            reader = remedy.with_context(lang=user.lang, tz=user.tz or remedy.company_id._care_tz())
-            vals_list.append(
-                {
-                    "res_model_id": self.env["ir.model"]._get_id(self._name),
-                    "res_id": remedy.id,
-                    "activity_type_id": activity_type.id,
-                    "summary": say(reader.env),
-                    "user_id": user.id,
-                    "date_deadline": fields.Date.context_today(reader),
-                    "automated": True,
-                }
-            )
-        remedy.env["mail.activity"].with_context(mail_activity_quick_update=True).create(vals_list)
+        remedy = self.sudo()
+        remedy.env["mail.activity"]._care_tell(
+            f"customer_care.mail_activity_type_remedy_{which}",
+            ((remedy, user, lambda told: {"summary": say(told.env)}) for user in users.sudo()),
+        )
 
     def _close_activities(self, *which):
         # sudo: they are the engine's; whoever ends the question

@@ -60,59 +60,24 @@ class CareNotice(models.Model):
             mine.write({"state": "done", "next_at": False, "error": False})
         return result
 
-    @api.model
-    def _announce_danger(self, cases):
-        """Plan one notice a raising: one that was told before counts for that time alone."""
-        # sudo: planned rows are the engine's
-        notices = self.sudo()
-        told = dict(
-            notices._read_group(
-                [("kind", "=", "case_safety"), ("case_id", "in", cases.ids)],
-                ["case_id"],
-                ["occurrence:max"],
-            )
-        )
-        return notices._plan(
-            [
-                {
-                    "state": "planned",
-                    "attempts": 0,
-                    "kind": "case_safety",
-                    "case_id": case.id,
-                    "company_id": case.company_id.id,
-                    "occurrence": told.get(case, 0) + 1,
-                    "next_at": self.env.cr.now(),
-                }
-                for case in cases
-            ]
-        )
-
     def _tell_of_danger(self):
         """An activity of today for the team leader and the company's safety contact."""
-        activity_type = self.env.ref("customer_care.mail_activity_type_safety")
-        vals_list = []
+
+        def raised(case):
+            return {"summary": case.env._("Danger to people: look at it now")}
+
+        def solved(case):
+            return {"summary": case.env._("The customer says it is solved: may it be closed?")}
+
+        told = []
         for row in self:
             case, company = row.case_id, row.company_id
-            leader = case._present(case.team_id.leader_id or case.owner_id, case.team_id)
-            contact = self.env["res.users"]
+            readers = case._present(case.team_id.leader_id or case.owner_id, case.team_id)
             if row.kind == "case_safety" and company.care_safety_user_id:
-                contact = case._present(company.care_safety_user_id, case.team_id)
-            for user in leader | contact:
-                told = row.with_context(lang=user.lang, tz=user.tz or company._care_tz())
-                vals_list.append(
-                    {
-                        "res_model_id": self.env["ir.model"]._get_id("care.case"),
-                        "res_id": case.id,
-                        "activity_type_id": activity_type.id,
-                        "summary": told.env._("Danger to people: look at it now")
-                        if row.kind == "case_safety"
-                        else told.env._("The customer says it is solved: may it be closed?"),
-                        "user_id": user.id,
-                        "date_deadline": fields.Date.context_today(told),
-                        "automated": True,
-                    }
-                )
-        self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(vals_list)
+                readers |= case._present(company.care_safety_user_id, case.team_id)
+            say = raised if row.kind == "case_safety" else solved
+            told += [(case, user, say) for user in readers]
+        self.env["mail.activity"]._care_tell("customer_care.mail_activity_type_safety", told)
 
 
 class CareCase(models.Model):
@@ -194,7 +159,10 @@ class CareCase(models.Model):
 
     def _tell_safety(self):
         """Tell of these dangers, as superuser: each time that one is raised."""
-        self.env["care.notice"]._announce_danger(self.filtered(lambda case: case._care_covered()))
+        # each raising is told anew
+        self.env["care.notice"]._announce_again(
+            "case_safety", self.filtered(lambda case: case._care_covered())
+        )
 
     # ------------------------------------------------------------
     # The leader's word

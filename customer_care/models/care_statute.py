@@ -159,26 +159,19 @@ class CareNotice(models.Model):
         return result
 
     def _tell_of_statute(self):
-        activity_type = self.env.ref("customer_care.mail_activity_type_statute")
-        vals_list = []
+        told = []
         for row in self:
-            case = row.case_id
-            owner = case.owner_id
             field, statute = TARGETS[row.kind.removeprefix("statute_")]
-            told = case.with_context(lang=owner.lang, tz=owner.tz or row.company_id._care_tz())
-            vals_list.append(
-                {
-                    "res_model_id": self.env["ir.model"]._get_id("care.case"),
-                    "res_id": case.id,
-                    "activity_type_id": activity_type.id,
-                    "summary": told.env._("Required by law: %s", told[statute].name),
-                    "note": told[statute].reference,
-                    "user_id": owner.id,
-                    "date_deadline": fields.Datetime.context_timestamp(told, told[field]).date(),
-                    "automated": True,
+
+            def say(case, field=field, statute=statute):
+                return {
+                    "summary": case.env._("Required by law: %s", case[statute].name),
+                    "note": case[statute].reference,
+                    "date_deadline": fields.Datetime.context_timestamp(case, case[field]).date(),
                 }
-            )
-        self.env["mail.activity"].with_context(mail_activity_quick_update=True).create(vals_list)
+
+            told.append((row.case_id, row.case_id.owner_id, say))
+        self.env["mail.activity"]._care_tell("customer_care.mail_activity_type_statute", told)
 
     @api.model
     def _announce_anew(self, kind, case, moment):

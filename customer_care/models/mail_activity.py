@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from .care_due_mixin import ENGINE
@@ -8,6 +8,32 @@ class MailActivity(models.Model):
     """Activities made for follow-ups: what happens to the face happens to the record."""
 
     _inherit = "mail.activity"
+
+    @api.model
+    def _care_tell(self, xmlid, told):
+        """Activities that the engine makes, each in the language and on the day of who reads it.
+
+        :param str xmlid: of the activity type
+        :param told: (record, user, say) each; ``say`` is called with the record in the reader's
+            language and zone, and gives values: the summary, and whatever is not as always
+        :return: the activities, in their order
+        """
+        activity_type = self.env.ref(xmlid)
+        vals_list = []
+        for record, user, say in told:
+            theirs = record.with_context(lang=user.lang, tz=user.tz or record.company_id._care_tz())
+            vals_list.append(
+                {
+                    "res_model_id": self.env["ir.model"]._get_id(record._name),
+                    "res_id": record.id,
+                    "activity_type_id": activity_type.id,
+                    "user_id": user.id,
+                    "date_deadline": fields.Date.context_today(theirs),
+                    "automated": True,
+                    **say(theirs),
+                }
+            )
+        return self.with_context(mail_activity_quick_update=True).create(vals_list)
 
     def write(self, vals):
         changes = {}

@@ -205,6 +205,23 @@ class TestPortal(CareCase, HttpCase):
                 self._answer(answer, "Forged", token)
         self.assertEqual(self._snapshot(), before)
 
+    def test_the_customers_link_is_never_given_to_one_of_ours(self):
+        self._resolve()
+        other = self.case.copy({"name": "The same once more", "partner_id": self.customer.id})
+        other.sudo()._merge_into(self.case.sudo())
+        self.authenticate(self.agent.login, self.agent.login)
+        csrf = re.search(r'csrf_token: "(\w+)"', self.url_open("/web/login?x=1").text)[1]
+        for case, path, data in (
+            (other, "", None),
+            (self.case, "/answer", {"csrf_token": csrf, "answer": "yes"}),
+            (self.case, "/remedies/1", {"csrf_token": csrf, "answer": "accept"}),
+        ):
+            url = f"/my/cases/{case.id}{path}"
+            landed = self.url_open(url, data=data, allow_redirects=False)
+            self.assertIn(landed.status_code, (302, 303), url)
+            self.assertIn(f"/my/cases/{self.case.id}", landed.headers["Location"])
+            self.assertNotIn("access_token", landed.headers["Location"])
+
     def test_answering_twice_is_told_in_a_friendly_way_and_changes_nothing(self):
         token = self._resolve()
         self.authenticate(None, None)
