@@ -654,6 +654,7 @@ class MailActivity(models.Model):
 class ResUsers(models.Model):
     _inherit = "res.users"  # pylint: disable=consider-merging-classes-inherited
 
+    @api.model
     def _care_answering(self):
         return [
             *super()._care_answering(),

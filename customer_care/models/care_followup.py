@@ -692,8 +692,8 @@ class CareFollowup(models.Model):
             if leader in (user, self.env["res.users"]):
                 record.message_post(
                     body=self.env._(
-                        "“%(call)s”: nobody answered %(tries)s times, and there is nobody else "
-                        "to call. Decide how to reach %(customer)s.",
+                        "“%(call)s”: no answer (tries: %(tries)s), and there is nobody else who "
+                        "could call. Decide how to reach %(customer)s.",
                         call=row.name,
                         tries=row.occurrence_try,
                         customer=row.partner_id.name,

@@ -539,10 +539,10 @@ class CarePromise(models.Model):
         return self.company_id._care_present(user, self.team_id, leaving)
 
     @api.model
-    @api.model
     def _open_domain(self):
         return [("done_at", "=", False), ("state", "!=", "cancelled")]
 
+    @api.model
     def _hand_over(self, users, leaving):
         """What these users promised and have not done is answered for by who stands in."""
         rows = self.search([("user_id", "in", users.ids), *self._open_domain()]).filtered(

@@ -56,8 +56,14 @@ class ResUsers(models.Model):
         return Domain.custom(to_sql=to_sql, predicate=predicate)
 
 
-class CareTeam(models.Model):
-    _inherit = "care.team"  # pylint: disable=consider-merging-classes-inherited
+class CareReachMixin(models.AbstractModel):
+    """Records whose fields record rules know by heart: see :meth:`ResUsers._care_ids_of`."""
+
+    _name = "care.reach.mixin"
+    _description = "Record that opens others"
+
+    #: The fields that are asked for.
+    _reach_fields = frozenset()
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -67,22 +73,20 @@ class CareTeam(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
-        if {"leader_id", "member_ids"} & set(vals):
+        if self._reach_fields & set(vals):
             self.env.registry.clear_cache()
         return result
+
+
+class CareTeam(models.Model):
+    _name = "care.team"
+    _inherit = ["care.team", "care.reach.mixin"]
+
+    _reach_fields = frozenset({"leader_id", "member_ids"})
 
 
 class CareStage(models.Model):
-    _inherit = "care.stage"  # pylint: disable=consider-merging-classes-inherited
+    _name = "care.stage"
+    _inherit = ["care.stage", "care.reach.mixin"]
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        records = super().create(vals_list)
-        self.env.registry.clear_cache()
-        return records
-
-    def write(self, vals):
-        result = super().write(vals)
-        if "curator_id" in vals:
-            self.env.registry.clear_cache()
-        return result
+    _reach_fields = frozenset({"curator_id"})

@@ -84,10 +84,15 @@ class ResCompany(models.Model):
         return companies
 
     def write(self, vals):
+        if "user_ids" not in vals:
+            return super().write(vals)
         # sudo: who works there, for what they answer for
-        users = self.sudo().user_ids if "user_ids" in vals else self.env["res.users"]
+        before = {company: company.user_ids for company in self.sudo()}
         result = super().write(vals)
-        users._care_lost_places()
+        users = self.env["res.users"].sudo()
+        users.union(
+            *(was - company.user_ids for company, was in before.items())
+        )._care_lost_places()
         return result
 
     def _care_covers(self, moment):

@@ -1,3 +1,4 @@
+import logging
 from collections import defaultdict
 
 from markupsafe import Markup
@@ -5,10 +6,12 @@ from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from .care_due_mixin import ENGINE
+from .care_due_mixin import ENGINE, run_guarded
 from .care_followup import ALIVE
 from .care_owned_mixin import UNFINISHED
 from .mail_activity_plan import CARE_MODELS
+
+_logger = logging.getLogger(__name__)
 
 
 class ResUsers(models.Model):
@@ -113,7 +116,11 @@ class ResUsers(models.Model):
                 # the last resort stays, though somebody should choose another
                 if user != company.care_default_owner_id and user._care_has_to_go(company):
                     lost |= user
-        lost._care_lost_places()
+
+        def log(user, error):
+            _logger.warning("What %s answers for stays with them: %s", user, error, exc_info=error)
+
+        run_guarded(lost, lambda users: users._care_lost_places(), log)
 
     @api.model
     def _care_answering(self):

@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo import Command
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
@@ -104,6 +106,28 @@ class TestLostPlaces(CareCase):
         moved = journey.owner_id, case.owner_id, promise.user_id
         self.env["res.users"]._cron_care_lost_places()
         self.assertEqual((journey.owner_id, case.owner_id, promise.user_id), moved)
+
+    def test_what_cannot_be_moved_keeps_nobody_elses(self):
+        bea = self._user("care_bea", "customer_care.group_agent")
+        cases = self._case(owner_id=self.amy.id), self._case(owner_id=bea.id)
+        self.env.flush_all()
+        gone = self.amy | bea
+        self.env.cr.execute("UPDATE res_users SET active = false WHERE id = ANY(%s)", [gone.ids])
+        self.env.invalidate_all()
+        move = type(gone)._care_move_work
+
+        def failing(users, leaving):
+            if self.amy in users:
+                raise ZeroDivisionError
+            return move(users, leaving)
+
+        with (
+            patch.object(type(gone), "_care_move_work", failing),
+            self.assertLogs("odoo.addons.customer_care.models.res_users", "WARNING"),
+        ):
+            self.env["res.users"]._cron_care_lost_places()
+        self.assertEqual(cases[0].owner_id, self.amy)
+        self.assertNotEqual(cases[1].owner_id, bea)
 
     def test_a_stage_is_curated_by_somebody_who_works_here(self):
         portal = self._user("care_portal_curator", "base.group_portal")
@@ -239,7 +263,7 @@ class TestWaysRound(CareCase):
         followup.outcome_id = outcome
         followup.with_user(self.leader).action_done()
         self.assertEqual(journey.followup_ids, followup)
-        self.assertIn("nobody answered 1 times", str(journey.message_ids[:2].mapped("body")))
+        self.assertIn("no answer (tries: 1)", str(journey.message_ids[:2].mapped("body")))
 
     def test_another_salesperson_takes_the_journey_along(self):
         order = self._confirmed(user=self.rep)
