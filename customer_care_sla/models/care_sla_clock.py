@@ -1055,15 +1055,10 @@ class CareSlaClock(models.Model):
         """
         told = []
         for clock in self:
-            reason = dict(REASONS)[clock.paused_for]
 
-            def say(record, measure=clock.measure, reason=reason):
-                texts = {name: label for name, label in record.env["care.sla.clock"]._labels()}
-                return {
-                    "summary": record.env._(
-                        "%s runs on: we have waited long enough", texts[measure]
-                    )
-                }
+            def say(record, measure=clock.measure):
+                promise = record.env["care.sla.clock"]._label(measure)
+                return {"summary": record.env._("%s runs on: we have waited long enough", promise)}
 
             record = clock._record()
             told.append((record, record._present(record.owner_id, record.team_id), say))
@@ -1071,9 +1066,9 @@ class CareSlaClock(models.Model):
         self.env["mail.activity"]._care_tell("customer_care_sla.mail_activity_type_waited", told)
 
     @api.model
-    def _labels(self):
-        """Measures with their names, in the reader's language."""
-        return self._fields["measure"]._description_selection(self.env)
+    def _label(self, measure):
+        """The name of a measure, in the reader's language."""
+        return dict(self._fields["measure"]._description_selection(self.env))[measure]
 
     def _replan(self, now):
         """Try again to plan what could not be planned; it counts from the same moment."""
