@@ -9,3 +9,6 @@ from . import test_replies
 from . import test_security
 from . import test_merge
 from . import test_confidential
+from . import test_measures
+from . import test_pauses
+from . import test_changes
