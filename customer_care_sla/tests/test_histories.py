@@ -91,6 +91,12 @@ def stories(draw):
 
 @tagged("post_install", "-at_install")
 class TestHistories(SlaCase):
+    def setUp(self):
+        super().setUp()
+        # half a year of working hours is enough, and made much faster than three of them
+        for name, months in (("MONTHS_AFTER", 7), ("MONTHS_MARGIN", 5)):
+            self.enterContext(self._patched(f"{WORKTIME}.{name}", months))
+
     @settings(
         derandomize=True,
         database=None,
@@ -102,9 +108,6 @@ class TestHistories(SlaCase):
     )
     @given(stories())
     def test_the_engine_and_the_oracle_tell_the_same_story(self, story):
-        # half a year is enough, and made much faster than three of them
-        for name, months in (("MONTHS_AFTER", 7), ("MONTHS_MARGIN", 5)):
-            self.enterContext(self._patched(f"{WORKTIME}.{name}", months))
         with self.cr.savepoint() as savepoint:
             Telling(self, story).run()
             savepoint.rollback()
