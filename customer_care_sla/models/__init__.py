@@ -1,5 +1,6 @@
 from . import care_sla_part
 from . import care_sla_policy
+from . import care_sla_policy_levels
 from . import care_sla_target
 from . import care_sla_level
 from . import care_sla_clock

@@ -7,8 +7,9 @@ from odoo.fields import Domain
 from odoo.tools import format_datetime, split_every
 
 from odoo.addons.customer_care.models.care_technical_mixin import TECHNICAL
-from odoo.addons.customer_care.tools.worktime import WorkTimeError
+from odoo.addons.customer_care.tools.worktime import Spec, WorkTimeError
 
+from .care_sla_level import unit_of
 from .care_sla_policy import MEASURES
 from .care_sla_target import KINDS
 
@@ -97,7 +98,7 @@ class CareSlaClock(models.Model):
         index="btree_not_null",
     )
     levels = fields.Json(
-        readonly=True, help="Working seconds left, the level and who is told, for each level."
+        readonly=True, help="Seconds left, the level, who is told and what is done, for each level."
     )
     levels_passed = fields.Integer(readonly=True)
 
@@ -500,7 +501,7 @@ class CareSlaClock(models.Model):
                 raise UserError(worktime)
             spec = self.env["care.sla.target"]._spec(choice.line.kind, choice.line.amount)
             worktime, plan = worktime._apply("plan", started, spec)
-            levels = self._prepare_levels(choice.policy, measure, plan.seconds)
+            levels = self._prepare_levels(choice.policy, measure, plan.seconds, worktime, plan.due)
             passed, next_at = self._next_level(worktime, plan.due, levels, 0, now)
             vals.update(
                 state="running",
@@ -588,35 +589,52 @@ class CareSlaClock(models.Model):
     # ------------------------------------------------------------
 
     @api.model
-    def _prepare_levels(self, policy, measure, seconds):
-        """The levels of one clock, in the order in which they pass: working seconds left,
-        the level and who is told. Frozen, as all that was promised.
+    def _prepare_levels(self, policy, measure, seconds, worktime, due):
+        """The levels of one clock, in the order in which they pass. Frozen, as all that was
+        promised.
 
-        Several levels may pass at the same moment, and each is kept. There is always one at
-        the end, where the breach is written down.
+        Several levels may pass at the same moment, and each is kept. There is always one when
+        it is due, where the breach is written down.
+
+        :return: lists of seconds left (less than 0: after it is due), the level, who is told,
+            and, if it is more than telling somebody in working time, what: see
+            :meth:`care.sla.level._how`; ``unit`` there says that the seconds are not working
+            time: ``wall`` by the clock on the wall, ``days`` 86400 a working day
         """
         levels = [
-            [seconds * share // 100, level_id, tell]
-            for level_id, of_measure, share, tell in policy.levels
-            if not of_measure or of_measure == measure
+            level._frozen(seconds)
+            for level in policy.levels
+            if not level.measure or level.measure == measure
         ]
-        levels.sort(key=lambda level: -level[0])
-        if not levels or levels[-1][0]:
+        if all(level[0] for level in levels):
             levels.append([0, False, False])
-        return levels
+        return self._sort_levels(worktime, due, levels)
 
     @api.model
-    def _level_moment(self, worktime, due, left):
+    def _sort_levels(self, worktime, due, levels):
+        if all(unit_of(level) is None for level in levels):
+            return sorted(levels, key=lambda level: -level[0])
+        return sorted(levels, key=lambda level: self._level_moment(worktime, due, level))
+
+    @api.model
+    def _level_moment(self, worktime, due, level):
         """When a level passes. A promise is broken in the second after it is due."""
+        left, unit = level[0], unit_of(level)
         if not left:
             return due + timedelta(seconds=1)
-        return worktime._apply("subtract", due, left)[1]
+        if unit == "wall":
+            return due - timedelta(seconds=left)
+        if unit == "days":
+            return worktime._apply("plan", due, Spec("days", -left // 86400))[1].due
+        if left > 0:
+            return worktime._apply("subtract", due, left)[1]
+        return worktime._apply("add", due, -left)[1]
 
     @api.model
     def _next_level(self, worktime, due, levels, passed, now):
         """How many levels have passed by now, and when the next one does."""
         while passed < len(levels):
-            moment = self._level_moment(worktime, due, levels[passed][0])
+            moment = self._level_moment(worktime, due, levels[passed])
             if moment > now:
                 return passed, moment
             passed += 1
@@ -712,7 +730,7 @@ class CareSlaClock(models.Model):
         passed = self.levels_passed
         next_at = False
         if passed < len(self.levels or []):
-            next_at = self._level_moment(self.worktime_id, due, self.levels[passed][0])
+            next_at = self._level_moment(self.worktime_id, due, self.levels[passed])
         self.write({**vals, "state": "running", "due_at": due, "next_at": next_at})
 
     @api.model
@@ -855,16 +873,19 @@ class CareSlaClock(models.Model):
         go on."""
         passed = []
         for clock in self:
+            before = clock.levels_passed
             levels = clock.levels or []
-            count, next_at = self._next_level(
-                clock.worktime_id, clock.due_at, levels, clock.levels_passed, now
+            # a pause may have changed which of them comes next
+            levels = levels[:before] + self._sort_levels(
+                clock.worktime_id, clock.due_at, levels[before:]
             )
-            if count > clock.levels_passed:
-                left = levels[count - 1][0]
+            count, next_at = self._next_level(clock.worktime_id, clock.due_at, levels, before, now)
+            if count > before:
+                last = levels[count - 1]
                 passed.extend(
                     (clock, level)
-                    for level in levels[clock.levels_passed : count]
-                    if level[0] == left
+                    for level in levels[before:count]
+                    if (level[0], unit_of(level)) == (last[0], unit_of(last))
                 )
             vals = {
                 "levels_passed": count,
@@ -872,6 +893,8 @@ class CareSlaClock(models.Model):
                 "attempts": 0,
                 "error": False,
             }
+            if levels != clock.levels:
+                vals["levels"] = levels
             if clock.due_at < now and not clock.breached_at:
                 vals["breached_at"] = clock.due_at
             clock.write(vals)

@@ -32,7 +32,7 @@ class Policy(NamedTuple):
     filtered: bool
     calendar_id: int
     lines: dict  # (measure, severity or any) -> Line
-    levels: tuple  # (level id, measure or False, share of time left, who is told)
+    levels: tuple  # of care_sla_level.Level
 
     def line(self, measure, severity):
         return self.lines.get((measure, severity)) or self.lines.get((measure, "any"))
@@ -225,10 +225,7 @@ class CareSlaPolicy(models.Model):
                     (target.measure, target.severity): Line(target.id, target.kind, target.amount)
                     for target in policy.target_ids
                 },
-                tuple(
-                    (level.id, level.measure, level.share_left, level.tell)
-                    for level in policy.level_ids
-                ),
+                policy.level_ids._plain(),
             )
             for policy in policies
         )
