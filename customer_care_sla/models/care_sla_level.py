@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tools import float_round
 
-from .care_sla_policy import MEASURES
+from .care_sla_measure import MEASURES
 
 TELL = [
     ("owner", "The owner"),
