@@ -6,6 +6,7 @@ from . import care_sla_level
 from . import care_sla_pause
 from . import care_sla_clock
 from . import care_sla_alert
+from . import care_sla_journey
 from . import care_owned_mixin
 from . import care_case
 from . import care_followup

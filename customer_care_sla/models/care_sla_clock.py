@@ -11,7 +11,7 @@ from odoo.addons.customer_care.tools.worktime import Plan, Spec, WorkTimeError
 
 from ..tools import clockwork
 from .care_sla_level import unit_of
-from .care_sla_measure import MEASURES, MEASURES_BY_NAME, those
+from .care_sla_measure import MEASURES, MEASURES_BY_NAME, ended_by, those
 from .care_sla_pause import REASONS
 from .care_sla_target import KINDS
 
@@ -347,9 +347,11 @@ class CareSlaClock(models.Model):
         else:
             if event == "case_reopened":
                 self._reopen(records)
+            if kept := ended_by(records._name, event):
+                self._meet(records, kept, user=self._person())
             measures = those(records._name, event)
             if measures:
-                self._start(records, measures=measures)
+                self._start(records, measures=measures, numbers=self._numbers_of(records))
 
     @api.model
     def _live(self, records, measures=None):
@@ -381,6 +383,11 @@ class CareSlaClock(models.Model):
         over.filtered(lambda c: MEASURES_BY_NAME[c.measure].over)._stop("cancelled", now)
         (clocks - over)._fit(now)
         self._start(working, now, ["stage"], {record: record.entries for record in working})
+
+    @api.model
+    def _numbers_of(self, records):
+        """Which time it is that what begins with a record begins."""
+        return {}
 
     @api.model
     def _person(self):
@@ -727,19 +734,24 @@ class CareSlaClock(models.Model):
         return self._sort_levels(worktime, due, levels)
 
     @api.model
-    def _sort_levels(self, worktime, due, levels):
+    def _sort_levels(self, worktime, due, levels, rested=0):
         if all(unit_of(level) is None for level in levels):
             return sorted(levels, key=lambda level: -level[0])
-        return sorted(levels, key=lambda level: self._level_moment(worktime, due, level))
+        return sorted(levels, key=lambda level: self._level_moment(worktime, due, level, rested))
 
     @api.model
-    def _level_moment(self, worktime, due, level):
-        """When a level passes. A promise is broken in the second after it is due."""
+    def _level_moment(self, worktime, due, level, rested=0):
+        """When a level passes. A promise is broken in the second after it is due.
+
+        :param int rested: working seconds in which the clock stood still since it was due
+        """
         left, unit = level[0], unit_of(level)
         if not left:
             return due + timedelta(seconds=1)
         if unit == "wall":
             return due - timedelta(seconds=left)
+        if left < 0 and rested:
+            due = worktime._apply("add", due, rested)[1]
         if unit == "days":
             return worktime._apply("plan", due, Spec("days", -left // 86400))[1].due
         if left > 0:
@@ -747,10 +759,10 @@ class CareSlaClock(models.Model):
         return worktime._apply("add", due, -left)[1]
 
     @api.model
-    def _next_level(self, worktime, due, levels, passed, now):
+    def _next_level(self, worktime, due, levels, passed, now, rested=0):
         """How many levels have passed by now, and when the next one does."""
         while passed < len(levels):
-            moment = self._level_moment(worktime, due, levels[passed])
+            moment = self._level_moment(worktime, due, levels[passed], rested)
             if moment > now:
                 return passed, moment
             passed += 1
@@ -1118,18 +1130,26 @@ class CareSlaClock(models.Model):
         self._stop("cancelled")
         self.write({"policy_id": False, "target_id": False})
 
+    def _rested_since_due(self):
+        """Working seconds in which it stood still since it was due: what comes after that waits
+        as long."""
+        self.ensure_one()
+        if not self.breached_at or not (self.paused_seconds or self.solved_seconds):
+            return 0
+        since = self.pause_ids.filtered(lambda pause: pause.started_at >= self.due_at)
+        return sum(since.mapped("seconds"))
+
     def _pass_levels(self, now):
         """Tell of the last moment that each clock has newly passed, all of its levels, and
         go on."""
         passed = []
         for clock in self:
-            before = clock.levels_passed
+            before, due, worktime = clock.levels_passed, clock.due_at, clock.worktime_id
             levels = clock.levels or []
+            rested = clock._rested_since_due()
             # a pause may have changed which of them comes next
-            levels = levels[:before] + self._sort_levels(
-                clock.worktime_id, clock.due_at, levels[before:]
-            )
-            count, next_at = self._next_level(clock.worktime_id, clock.due_at, levels, before, now)
+            levels = levels[:before] + self._sort_levels(worktime, due, levels[before:], rested)
+            count, next_at = self._next_level(worktime, due, levels, before, now, rested)
             if count > before:
                 last = levels[count - 1]
                 passed.extend(
@@ -1145,8 +1165,8 @@ class CareSlaClock(models.Model):
             }
             if levels != clock.levels:
                 vals["levels"] = levels
-            if clock.due_at < now and not clock.breached_at:
-                vals["breached_at"] = clock.due_at
+            if due < now and not clock.breached_at:
+                vals["breached_at"] = due
             clock.write(vals)
         self.env["care.sla.alert"]._tell(passed)
 

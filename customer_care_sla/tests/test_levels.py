@@ -112,6 +112,22 @@ class TestLevels(LevelCase):
         self._cron_at(TUESDAY_10)
         self.assertEqual(self._told(case).mapped("tell"), ["leader", "owner"])
 
+    def test_time_in_which_a_late_promise_stands_still_does_not_escalate_it(self):
+        self.policy.target_ids = [
+            Command.clear(),
+            Command.create({"measure": "resolution", "kind": "hours", "amount": 4}),
+        ]
+        self._levels({"timing": "after", "unit": "hours", "amount": 2, "tell": "leader"})
+        case = self._case_at(MONDAY_9)
+        self._cron_at("2026-11-23 12:01:00")
+        self._stage(case, "waiting_customer", MONDAY_14)
+        self._stage(case, "progress", TUESDAY_9)  # three working hours later
+        self._cron_at(TUESDAY_9)
+        self.assertFalse(self._told(case))
+        self.assertEqual(self._clock(case, "resolution").next_at, self._utc(TUESDAY_10))
+        self._cron_at(TUESDAY_10)
+        self.assertEqual(self._told(case).user_id, self.leader)
+
     def test_no_level_after_it_is_due_once_the_promise_is_met(self):
         self._levels(
             {"timing": "at", "tell": "owner"},
