@@ -217,7 +217,7 @@ class MailThread(models.AbstractModel):
 
 
 class CareFollowup(models.Model):
-    _inherit = "care.followup"
+    _inherit = "care.followup"  # pylint: disable=consider-merging-classes-inherited
 
     def _finish(self):
         result = super()._finish()
