@@ -7,10 +7,14 @@ from . import care_sla_pause
 from . import care_sla_clock
 from . import care_sla_alert
 from . import care_sla_journey
+from . import care_sla_change
+from . import care_sla_explain
+from . import care_sla_apply
 from . import care_owned_mixin
 from . import care_case
 from . import care_followup
 from . import care_notice
+from . import care_remedy
 from . import care_team
 from . import mail_activity
 from . import res_company
