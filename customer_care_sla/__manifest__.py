@@ -19,6 +19,7 @@
         "data/mail_template.xml",
         "data/care_sla_policy.xml",
         "views/care_sla_clock_views.xml",
+        "views/care_sla_setup_views.xml",
         "views/care_sla_policy_views.xml",
         "views/care_sla_alert_views.xml",
         "views/care_case_views.xml",
