@@ -7,6 +7,7 @@ from . import care_sla_pause
 from . import care_sla_clock
 from . import care_sla_alert
 from . import care_sla_journey
+from . import care_sla_service_level
 from . import care_sla_change
 from . import care_sla_explain
 from . import care_sla_apply
