@@ -13,3 +13,6 @@ from . import test_service_level
 from . import test_setup
 from . import test_merge
 from . import test_confidential
+from . import test_measures
+from . import test_pauses
+from . import test_changes
