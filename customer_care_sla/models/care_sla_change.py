@@ -172,7 +172,7 @@ class CareSlaClock(models.Model):
             worktime, stood = worktime._apply(clockwork.standing, ended, now)
             terms = MEASURES_BY_NAME[measure].pauses and choice.policy.terms
             solved = stood.pop(clockwork.SOLVED, 0)
-            levels = self._prepare_levels(choice.policy, measure, plan.seconds)
+            levels = self._prepare_levels(choice.policy, measure, plan.seconds, worktime, due)
             paused = {}
             if self.state == "paused":
                 paused = self._prepare_pause(

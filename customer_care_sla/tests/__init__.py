@@ -3,10 +3,14 @@ from . import test_clock
 from . import test_costs
 from . import test_failures
 from . import test_install
+from . import test_journeys
+from . import test_levels
 from . import test_policy
 from . import test_promise_mail
 from . import test_replies
 from . import test_security
+from . import test_service_level
+from . import test_setup
 from . import test_merge
 from . import test_confidential
 from . import test_measures
