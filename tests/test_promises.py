@@ -34,7 +34,8 @@ def back(env, spans):
         for name in ('started_at', 'due_at', 'first_due_at', 'held_due_at', 'paused_at', 'next_at'):
             env.cr.execute(f"UPDATE care_sla_clock SET {name} = {name} - %s * interval '1 minute'"
                            " WHERE case_id = %s AND stopped_at IS NULL", (minutes, case))
-        env.cr.execute("UPDATE care_sla_pause SET started_at = started_at - %s * interval '1 minute'"
+        env.cr.execute("UPDATE care_sla_pause SET"
+                       " started_at = started_at - %s * interval '1 minute'"
                        " WHERE stopped_at IS NULL AND clock_id IN"
                        " (SELECT id FROM care_sla_clock WHERE case_id = %s)", (minutes, case))
     env.invalidate_all()
@@ -77,7 +78,8 @@ WRONG = {
     "an alert or a clock with an error": """
         SELECT id, error FROM care_sla_clock WHERE error IS NOT NULL""",
     "a clock that is due and was left": """
-        SELECT id FROM care_sla_clock WHERE next_at < now() at time zone 'utc' - interval '2 minutes'
+        SELECT id FROM care_sla_clock
+        WHERE next_at < now() at time zone 'utc' - interval '2 minutes'
         """,
 }
 
