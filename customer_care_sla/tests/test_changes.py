@@ -3,6 +3,7 @@
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
+from odoo.tools import file_open
 
 from .common import (
     FRIDAY_16,
@@ -290,6 +291,15 @@ class TestChanges(SlaCase):
         mine.action_start()
         with self.assertRaises(UserError):
             mine.action_start()
+
+    def test_a_neutralized_copy_applies_nothing(self):
+        row = self.env["care.sla.apply"].create({"policy_id": self.policy.id})
+        row.action_start()
+        self.env.flush_all()
+        with file_open("customer_care_sla/data/neutralize.sql") as script:
+            self.env.cr.execute(script.read())
+        self.env.invalidate_all()
+        self.assertEqual((row.state, row.next_at), ("cancelled", False))
 
     @quiet
     def test_a_change_that_cannot_be_planned_leaves_the_promise_with_the_error(self):
