@@ -17,3 +17,4 @@ from . import test_measures
 from . import test_pauses
 from . import test_changes
 from . import test_histories
+from . import test_clockwork
