@@ -47,10 +47,9 @@ WRONG = {
         SELECT clock_id, level_key, count(*) FROM care_sla_alert GROUP BY 1, 2
         HAVING count(*) > 1""",
     "two activities for a level": """
-        SELECT res_id, user_id, summary, count(*) FROM mail_activity a
-        JOIN mail_activity_type t ON t.id = a.activity_type_id
-        JOIN ir_model_data d ON d.model = 'mail.activity.type' AND d.res_id = t.id
-            AND d.module = 'customer_care_sla' AND d.name = 'mail_activity_type_waited'
+        SELECT a.res_id, a.user_id, a.summary, count(*) FROM mail_activity a
+        JOIN ir_model_data d ON d.model = 'mail.activity.type' AND d.res_id = a.activity_type_id
+            AND d.module = 'customer_care_sla'
         GROUP BY 1, 2, 3 HAVING count(*) > 1""",
     "a breach that nobody was told of": """
         SELECT c.id FROM care_sla_clock c JOIN care_case k ON k.id = c.case_id
