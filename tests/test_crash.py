@@ -86,7 +86,8 @@ def everything_is_due(env):
     for case in env['care.case'].browse(cases[:4]):
         case._customer_answers('yes')
     for rule in 'care.sla.apply' in env and env['care.sla.policy'].search([]) or ():
-        rule.target_ids.filtered(lambda line: line.amount > 1).amount += 1
+        for line in rule.target_ids.filtered(lambda line: line.amount > 1):
+            line.amount += 1
         env['care.sla.apply'].create({'policy_id': rule.id, 'also_new': True}).action_start()
     env.flush_all()
     # a day has passed
