@@ -2,8 +2,8 @@ from odoo.addons.customer_care.hooks import release_inherited
 
 
 def post_init_hook(env):
-    """Open cases get their promises too, counted from now: see ``_start_live``."""
-    env["care.sla.clock"]._start_live()
+    """Nothing is promised for what is there already before somebody has seen how much that is."""
+    env["care.sla.apply"]._offer_live()
 
 
 def uninstall_hook(env):

@@ -176,6 +176,16 @@ def test_installing_later_onto_live_cases_removing_and_installing_again_leaves_n
     assert care_env.sql(bare, cases) == registered
     assert care_env.sql(bare, "SELECT count(*) FROM mail_mail") == mails
     opened, _resolved, closed = live["cases"]
+    assert care_env.sql(bare, "SELECT count(*) FROM care_sla_clock") == ["0"], "asked first"
+    odoo_shell(
+        bare,
+        """
+        offered = env['care.sla.apply'].search([('state', '=', 'draft')])
+        assert offered.new_count
+        offered.action_start()
+        offered._cron_run_due()
+        """,
+    )
     clocks = care_env.sql(
         bare, "SELECT DISTINCT case_id FROM care_sla_clock WHERE state = 'running'"
     )

@@ -138,6 +138,27 @@ class CareSlaApply(models.Model):
         if not self.env.su and not self.env.user.has_group("customer_care.group_manager"):
             raise AccessError(self.env._("Only managers change what was promised."))
 
+    @api.model
+    def _offer_live(self):
+        """A draft for each company with open cases that were never promised anything: its
+        managers find it, with the count, and apply it or leave it.
+        """
+        # sudo: when the add-on is installed
+        rows = self.sudo()
+        for company in rows.env["res.company"].search(Domain.TRUE):  # there are few
+            draft = rows.new({"company_id": company.id})
+            if rows.env["care.case"].search_count(draft._cases(), limit=1):
+                rows.create({"company_id": company.id, "also_new": True})
+
+    @api.autovacuum
+    def _gc_drafts(self):
+        """What was looked at on a policy and not applied."""
+        long_ago = self.env.cr.now() - timedelta(days=1)
+        # sudo: housekeeping
+        self.sudo().search(
+            [("state", "=", "draft"), ("policy_id", "!=", False), ("create_date", "<", long_ago)]
+        ).unlink()
+
     # ------------------------------------------------------------
     # What it is about
     # ------------------------------------------------------------

@@ -559,17 +559,12 @@ class CareSlaClock(models.Model):
         return False
 
     @api.model
-    def _start_live(self, cases=None):
+    def _start_live(self, cases):
         """Open cases that are there already get their promises, counted from now.
 
         Nobody had promised them anything before, so nothing is late and nobody is told.
         What has been done already (acknowledged, answered) is not promised any more.
-
-        :param cases: all that are open by default
         """
-        if cases is None:
-            everything = self.env["care.case"].sudo().with_context(active_test=False)
-            cases = everything.search([("stage_category", "in", ("open", "waiting"))], order="id")
         now = self._now()
         begun = those("care.case", "case_opened")
         for ids in split_every(LIVE_BATCH, cases.ids):

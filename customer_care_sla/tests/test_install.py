@@ -24,8 +24,17 @@ class TestInstall(SlaCase):
         with self._at(TUESDAY_10):
             post_init_hook(self.env)
         self.env.invalidate_all()
+        return self.env["care.sla.apply"].search(
+            [("company_id", "=", self.company.id), ("state", "=", "draft")]
+        )
 
-    def test_open_cases_get_their_promises_from_the_installation_on(self):
+    def _promise(self, row):
+        with self._at(TUESDAY_10):
+            row.with_user(self.manager).action_start()
+            self._run("care.sla.apply")
+        self.env.invalidate_all()
+
+    def test_open_cases_get_their_promises_once_somebody_has_seen_how_many_they_are(self):
         fresh, told, answered, over = (self._live() for _case in range(4))
         told_notice = self.env["care.notice"].search([("case_id", "=", told.id)])
         told_notice.write({"state": "done", "next_at": False})
@@ -34,7 +43,10 @@ class TestInstall(SlaCase):
         )
         self._resolve(over, MONDAY_10)
         over.clock_ids.unlink()
-        self._install()
+        row = self._install()
+        self.assertFalse((fresh | told | answered).clock_ids, "asked first")
+        self.assertGreaterEqual(row.with_user(self.manager).new_count, 3)
+        self._promise(row)
         self.assertEqual(
             set(fresh.clock_ids.mapped("measure")),
             {"acknowledgement", "first_response", "resolution"},
@@ -50,8 +62,13 @@ class TestInstall(SlaCase):
 
     def test_installing_twice_makes_nothing_twice(self):
         case = self._live()
-        self._install()
-        self._install()
+        for _time in range(2):
+            self._promise(
+                self._install()[:1]
+                or self.env["care.sla.apply"].create(
+                    {"company_id": self.company.id, "also_new": True}
+                )
+            )
         self.assertEqual(len(case.clock_ids), 3)
 
     def test_uninstalling_takes_the_activities_along(self):
