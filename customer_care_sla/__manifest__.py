@@ -20,6 +20,9 @@
         "views/res_config_settings_views.xml",
         "views/customer_care_sla_menus.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["customer_care_sla/static/src/**/*"],
+    },
     "demo": ["demo/care_demo.xml"],
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",

@@ -8,4 +8,5 @@ from . import test_promise_mail
 from . import test_replies
 from . import test_security
 from . import test_merge
+from . import test_next
 from . import test_confidential
