@@ -4,6 +4,7 @@ from . import care_sla_target
 from . import care_sla_level
 from . import care_sla_clock
 from . import care_sla_next
+from . import care_sla_explain
 from . import care_sla_alert
 from . import care_owned_mixin
 from . import care_case

@@ -38,6 +38,37 @@ class CareSlaClock(models.Model):
         readonly=True,
         help="When the first warning passes, while the promise is running.",
     )
+    time_used = fields.Integer(
+        "Time Used (%)",
+        compute="_compute_time_used",
+        aggregator=None,
+        help="How much of the promised working time is used; 100 when it is late.",
+    )
+
+    _risk_idx = models.Index("(risk_at, id) WHERE state = 'running' AND risk_at IS NOT NULL")
+
+    @api.depends("risk_at")
+    def _compute_is_late(self):
+        """At risk by the time, too: the cron that says so may not have run yet."""
+        result = super()._compute_is_late()
+        now = self._now()
+        for clock in self:
+            if clock.status == "running" and clock.risk_at and clock.risk_at <= now:
+                clock.status = "risk"
+        return result
+
+    @api.depends("state", "due_at", "held_due_at", "paused_at", "seconds", "elapsed_seconds")
+    def _compute_time_used(self):
+        now = self._now()
+        for clock in self:
+            used = clock.elapsed_seconds
+            due = clock.due_at or clock.held_due_at
+            if clock.state in ("running", "paused") and due and clock.worktime_id:
+                until = clock.paused_at or now
+                left = clock._worked(until, due) if until < due else 0
+                used = clock.seconds - left
+            share = 100 * used // clock.seconds if clock.seconds else 0
+            clock.time_used = min(100, max(0, share))
 
     # ------------------------------------------------------------
     # Create, write, unlink: the cases follow
@@ -99,7 +130,7 @@ class CareSlaClock(models.Model):
         """
         if not levels or levels[0][0] <= 0:
             return False
-        return self._level_moment(worktime, due, levels[0][0])
+        return self._next_level(worktime, due, levels[:1], 0, datetime.min)[1]
 
     def _show_on_cases(self):
         self._show_next(self.case_id)

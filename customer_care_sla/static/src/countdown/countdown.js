@@ -38,13 +38,21 @@ export function duration(seconds) {
     const left = Math.abs(seconds);
     const days = Math.floor(left / DAY);
     const hours = Math.floor((left % DAY) / HOUR);
-    const minutes = Math.floor((left % HOUR) / MINUTE);
     if (days && hours) {
         return _t("%(days)s d %(hours)s h", {days, hours});
     }
-    if (days) {
-        return _t("%s d", days);
-    }
+    return days ? _t("%s d", days) : span(left);
+}
+
+/**
+ * Working time in words: hours and minutes, for a day of work has no fixed length.
+ *
+ * @param {Number} seconds
+ * @returns {String}
+ */
+export function span(seconds) {
+    const hours = Math.floor(seconds / HOUR);
+    const minutes = Math.floor((seconds % HOUR) / MINUTE);
     if (hours && minutes) {
         return _t("%(hours)s h %(minutes)s min", {hours, minutes});
     }
