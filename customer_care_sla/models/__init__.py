@@ -5,6 +5,8 @@ from . import care_sla_level
 from . import care_sla_clock
 from . import care_sla_next
 from . import care_sla_explain
+from . import care_sla_fact
+from . import care_sla_summary
 from . import care_sla_alert
 from . import care_owned_mixin
 from . import care_case

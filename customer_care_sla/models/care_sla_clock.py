@@ -42,6 +42,7 @@ class CareSlaClock(models.Model):
     _due_cron = "customer_care_sla.ir_cron_clocks"
     _due_batch = 200
     _technical_fields = TECHNICAL | {
+        "counted_at",
         "held_due_at",
         "levels",
         "levels_passed",
