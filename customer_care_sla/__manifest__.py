@@ -12,6 +12,8 @@
         "security/ir_rules.xml",
         "security/confidential_rules.xml",
         "security/report_rules.xml",
+        "security/care_sla_pause_rules.xml",
+        "security/care_sla_apply_rules.xml",
         "data/ir_cron.xml",
         "data/ir_cron_facts.xml",
         "data/mail_activity_type.xml",
@@ -22,6 +24,7 @@
         "views/care_sla_report_views.xml",
         "views/res_config_settings_views.xml",
         "views/customer_care_sla_menus.xml",
+        "views/care_sla_apply_views.xml",
     ],
     "assets": {
         "web.assets_backend": ["customer_care_sla/static/src/**/*"],

@@ -1,6 +1,11 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from odoo.addons.customer_care.models.care_due_mixin import ENGINE
+from odoo.addons.customer_care.tools.filing import plain_text
+
+from ..tools.courtesy import is_thanks
+
 #: Messages that no person wrote.
 AUTOMATIC = ("auto_comment", "notification", "out_of_office", "user_notification")
 
@@ -62,11 +67,21 @@ class CareCase(models.Model):
         message = message.sudo()
         if (
             not self.env.context.get("care_opening")
+            and self._care_own_words(message)
             and message.author_id not in self.partner_id | self.commercial_partner_id
             and message.filtered_domain(self._care_reply_domain())
         ):
             self._care_answered_by(message.author_id.main_user_id)
         return result
+
+    def _care_own_words(self, message):
+        """Whether the author that a message names wrote it: Odoo lets people who work here post
+        in the name of somebody else, and that keeps no promise.
+
+        What the mail gateway and the portal post they post as superuser, having looked at who
+        writes.
+        """
+        return self.env.su or message.author_id == self.env.user.partner_id
 
     def _message_mail_after_hook(self, mails):
         """The same for mails that people send to many customers at once."""
@@ -82,6 +97,34 @@ class CareCase(models.Model):
         )
         self.browse(written.mapped("res_id"))._care_answered_by(user)
         return result
+
+    # ------------------------------------------------------------
+    # What asks for an answer
+    # ------------------------------------------------------------
+
+    def _customer_wrote(self, message):
+        result = super()._customer_wrote(message)
+        # an answer to a question of ours asks for none
+        if self.env.context.get("care_answering") is not ENGINE and not self._only_thanks(message):
+            self.env["care.sla.clock"]._customer_wrote(self)
+        return result
+
+    def _wants_person(self, text, author, phone, when):
+        result = super()._wants_person(text, author, phone, when)
+        self.env["care.sla.clock"]._customer_wrote(self)
+        return result
+
+    def _only_thanks(self, message):
+        """Whether the customer says thanks and nothing else: no answer is owed to that."""
+        self.ensure_one()
+        people = message.author_id | self.partner_id | self.owner_id.partner_id
+        people |= self.team_id.member_ids.partner_id
+        names = [*people.mapped("name"), self.team_id.name, self.company_id.name]
+        return not message.attachment_ids and is_thanks(plain_text(message.body), names)
+
+    def _tell_owner_provider_wrote(self):
+        self.env["care.sla.clock"]._meet(self, ["provider"])
+        return super()._tell_owner_provider_wrote()
 
     # ------------------------------------------------------------
     # Mail

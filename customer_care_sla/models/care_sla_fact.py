@@ -5,6 +5,8 @@ from odoo import api, fields, models
 from odoo.addons.customer_care.models.care_due_mixin import insert_new, run_domain
 from odoo.addons.customer_care.models.care_fact import BATCH
 
+from .care_sla_pause import REASONS
+
 #: What is measured of promises.
 PROMISE_MEASURES = [
     ("promise_kept", "Promise kept"),
@@ -12,7 +14,6 @@ PROMISE_MEASURES = [
     ("promise_pause", "Pause of a promise"),
     ("green_unhappy", "Kept, but unhappy"),
 ]
-REASONS = [("customer", "Waiting for the customer"), ("third_party", "Waiting for a third party")]
 
 
 class CareFact(models.Model):
@@ -25,7 +26,9 @@ class CareFact(models.Model):
     promise = fields.Selection(
         selection="_selection_promise", readonly=True, help="What was promised."
     )
-    pause_reason = fields.Selection(REASONS, readonly=True)
+    pause_reason = fields.Selection(
+        REASONS, "Waited For", readonly=True, help="For whom the promise stood still."
+    )
 
     @api.model
     def _selection_promise(self):
@@ -64,7 +67,18 @@ class CareFact(models.Model):
         clocks = clocks.filtered("due_at")
         pieces = self._pieces_of(clocks)
         tiers = self._tiers(self.env["care.tenure"].union(*pieces.values()))
-        pauses = clocks._pauses_by_reason()
+        pauses = (
+            self.env["care.sla.pause"]
+            .search(
+                [
+                    ("clock_id", "in", clocks.ids),
+                    ("reason", "in", [reason for reason, _label in REASONS]),
+                    ("stopped_at", "!=", False),
+                ],
+                order="id",
+            )
+            .grouped("clock_id")
+        )
         vals_list = []
         for clock, piece in pieces.items():
             common = {
@@ -90,12 +104,12 @@ class CareFact(models.Model):
             vals_list += [
                 {
                     **common,
-                    **self._measured_on(source, piece.cycle),
+                    **self._measured_on(pause, 1),
                     "measure": "promise_pause",
-                    "pause_reason": reason,
-                    "seconds": seconds,
+                    "pause_reason": pause.reason,
+                    "seconds": pause.seconds,
                 }
-                for source, reason, seconds in pauses.get(clock, ())
+                for pause in pauses.get(clock, ())
             ]
         return insert_new(
             self, [{**self._blank(), "pause_reason": False, **vals} for vals in vals_list]
@@ -135,14 +149,6 @@ class CareSlaClock(models.Model):
             # it goes on, or ends once more: that is to be counted, too
             vals = {**vals, "counted_at": False}
         return super().write(vals)
-
-    def _pauses_by_reason(self):
-        """dict clock -> list of (what was measured, reason, working seconds)."""
-        return {
-            clock: [(clock, "customer", clock.paused_seconds)]
-            for clock in self
-            if clock.paused_seconds
-        }
 
 
 class CareCase(models.Model):
