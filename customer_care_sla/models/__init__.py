@@ -1,5 +1,6 @@
 from . import care_sla_part
 from . import care_sla_policy
+from . import care_sla_policy_levels
 from . import care_sla_target
 from . import care_sla_level
 from . import care_sla_pause
@@ -11,6 +12,7 @@ from . import care_sla_alert
 from . import care_sla_change
 from . import care_sla_explain
 from . import care_sla_apply
+from . import care_sla_journey
 from . import care_owned_mixin
 from . import care_case
 from . import care_followup
