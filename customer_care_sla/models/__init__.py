@@ -8,11 +8,12 @@ from . import care_sla_clock
 from . import care_sla_next
 from . import care_sla_fact
 from . import care_sla_summary
+from . import care_sla_record
 from . import care_sla_alert
+from . import care_sla_journey
 from . import care_sla_change
 from . import care_sla_explain
 from . import care_sla_apply
-from . import care_sla_journey
 from . import care_owned_mixin
 from . import care_case
 from . import care_followup

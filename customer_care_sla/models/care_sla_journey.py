@@ -32,35 +32,18 @@ class CareSlaClock(models.Model):
 
         :param journeys: as superuser
         """
-        clocks = self._live(journeys, ["delivery"])
-        none = clocks.filtered(lambda clock: not self._date_of(clock.journey_id, "delivery"))
-        none._stop("cancelled")
-        now = self._now()
-        for clock in clocks - none:
-            due = self._date_of(clock.journey_id, "delivery").replace(microsecond=0)
-            if clock.state != "running" or clock.due_at == due:
-                continue
-            worktime, seconds = clock.worktime_id._apply("elapsed", clock.started_at, due)
-            levels = clock.levels or []
-            count, next_at = self._next_level(worktime, due, levels, 0, now)
-            # what was told is not told again, what a nearer date has passed is not told late
-            clock.write(
-                {
-                    "due_at": due,
-                    "seconds": seconds,
-                    "worktime_id": worktime.id,
-                    "breached_at": clock.breached_at or (clock.due_at < now and clock.due_at),
-                    "levels_passed": count,
-                    "next_at": next_at,
-                }
+        self._reconsider(journeys)
+        waiting = journeys.filtered(
+            lambda journey: (
+                journey.order_id.commitment_date
+                and not journey.delivered_at
+                and journey.stage_category in ("open", "waiting")
             )
-        (clocks - none)._trigger_due()
-        waiting = (journeys - clocks.journey_id).filtered(
-            lambda journey: not journey.delivered_at and journey.stage_category == "open"
         )
+        waiting -= self._live(waiting, ["delivery"]).journey_id
         if waiting:
             numbers = self._next_numbers(waiting, "delivery")
-            self._start(waiting, now, ["delivery"], numbers)
+            self._start(waiting, self._now(), ["delivery"], numbers)
 
 
 class CareSlaPolicy(models.Model):
