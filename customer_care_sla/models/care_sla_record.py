@@ -21,9 +21,7 @@ class CareSlaClock(models.Model):
         "care.team", related=None, compute="_compute_of_record", search="_search_team_id"
     )
 
-    @api.depends(
-        *(f"{link}.{name}" for link in ("case_id", "journey_id") for name in OF_RECORD)
-    )
+    @api.depends(*(f"{link}.{name}" for link in ("case_id", "journey_id") for name in OF_RECORD))
     def _compute_of_record(self):
         for clock in self:
             # sudo: whoever sees the promise may know whose it is
