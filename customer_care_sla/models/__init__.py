@@ -16,6 +16,7 @@ from . import care_sla_explain
 from . import care_sla_apply
 from . import care_owned_mixin
 from . import care_case
+from . import care_sla_told
 from . import care_followup
 from . import care_notice
 from . import care_remedy
