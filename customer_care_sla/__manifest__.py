@@ -34,6 +34,7 @@
         "web.assets_backend": ["customer_care_sla/static/src/**/*"],
     },
     "demo": ["demo/care_demo.xml"],
+    "pre_init_hook": "pre_init_hook",
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",
     "application": False,
