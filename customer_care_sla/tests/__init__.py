@@ -19,3 +19,4 @@ from . import test_confidential
 from . import test_measures
 from . import test_pauses
 from . import test_changes
+from . import test_histories
