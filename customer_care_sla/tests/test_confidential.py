@@ -59,5 +59,7 @@ class TestConfidential(SlaCase):
         self.assertEqual(self._alerts(plain).user_id, self.leader)
         self.assertEqual(self._alerts(sealed).user_id, self.keeper)
         self.assertEqual((plain.owner_id, sealed.owner_id), (self.leader, self.keeper))
-        mails = self.env["mail.mail"].search([("res_id", "in", self._alerts(sealed).ids)])
+        mails = self.env["mail.mail"].search(
+            [("model", "=", "care.sla.alert"), ("res_id", "in", self._alerts(sealed).ids)]
+        )
         self.assertEqual(mails.recipient_ids, self.keeper.partner_id)
