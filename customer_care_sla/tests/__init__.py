@@ -12,6 +12,9 @@ from . import test_security
 from . import test_service_level
 from . import test_setup
 from . import test_merge
+from . import test_next
+from . import test_people
+from . import test_promise_facts
 from . import test_confidential
 from . import test_measures
 from . import test_pauses
