@@ -21,6 +21,8 @@ _logger = logging.getLogger(__name__)
 #: A clock starts when the customer told us, if that is no longer ago than this. The
 #: working hours of the present month are known that far back.
 START_WITHIN = timedelta(days=28)
+#: The cron looks by itself every five minutes, and for what is due until then it is woken.
+AHEAD = timedelta(minutes=6)
 #: Snapshots of working hours that each process knows.
 SNAPSHOTS = 256
 #: Terms of a clock that says nothing of them.
@@ -743,17 +745,28 @@ class CareSlaClock(models.Model):
 
     @api.model
     def _lasting(self, worktime_ids):
-        """Those of these snapshots that were there before any transaction that is under way: no
-        rollback takes them away any more.
+        """Those of these snapshots that no rollback takes away any more: what made them is
+        committed, and is not this transaction.
         """
         if not worktime_ids:
             return set()
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT id FROM care_worktime
-                 WHERE id = ANY(%s)
-                   AND age(xmin) > age(pg_snapshot_xmin(pg_current_snapshot())::xid)
+                WITH at AS (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid),
+                made AS (
+                    SELECT id, at.xid, (at.xid - xmin::text::bigint) & 4294967295 AS ago
+                      FROM care_worktime, at WHERE id = ANY(%s)
+                )
+                SELECT id FROM made
+                 WHERE CASE
+                       -- numbered after this transaction began to look: its own
+                       WHEN ago > 2147483648 OR ago = 0 THEN FALSE
+                       -- long ago: not known any more
+                       WHEN ago >= xid THEN TRUE
+                       ELSE COALESCE(
+                           pg_xact_status((xid - ago)::text::xid8), 'committed') = 'committed'
+                       END
                 """,
                 worktime_ids,
             )
@@ -1136,6 +1149,28 @@ class CareSlaClock(models.Model):
         if clocks:
             clocks.write({"state": "planned", "attempts": 0, "next_at": self._now()})
             clocks._trigger_due()
+
+    @api.model
+    def _trigger_at(self, moments):
+        """Wake the cron only for what is due before it looks ahead by itself: most promises are
+        due much later, and each would leave a row.
+        """
+        until = self.env.cr.now() + AHEAD
+        return super()._trigger_at([moment for moment in moments if moment and moment <= until])
+
+    @api.model
+    def _cron_run_due(self):
+        result = super()._cron_run_due()
+        now = self.env.cr.now()
+        # sudo: as the rest of its work
+        coming = self.sudo().search_fetch(
+            [("next_at", ">", now), ("next_at", "<=", now + AHEAD)],
+            ["next_at"],
+            order="next_at, id",
+            limit=1,
+        )
+        coming._trigger_due()
+        return result
 
     def _set_aside(self, error):
         """A running clock runs on, whatever hinders its alerts."""

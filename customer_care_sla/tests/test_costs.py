@@ -52,14 +52,13 @@ class TestCosts(SlaCase):
         self.addCleanup(self.registry.__dict__.pop, "_care_sla_snapshots", None)
         self.enterContext(patch.object(clocks, "_lasting", lambda _self, ids: set(ids)))
 
-    def test_the_clocks_of_a_case_cost_two_queries(self):
+    def test_the_clocks_of_a_case_cost_one_query(self):
         self._as_if_lasting()
         self.policy.target_ids = [
             Command.create({"measure": "acknowledgement", "kind": "minutes", "amount": 30})
         ]
         self._clock_queries(1)
-        # the clocks, and the moment at which the cron looks
-        self.assertLessEqual(self._clock_queries(1), 2)
+        self.assertLessEqual(self._clock_queries(1), 1)
 
     def test_working_hours_that_change_are_seen_at_once_although_they_are_kept(self):
         self._as_if_lasting()
@@ -82,6 +81,25 @@ class TestCosts(SlaCase):
         self.assertGreater(self._clock(self._cases(1)).due_at, later)
         closed.unlink()
         self.assertEqual(self._clock(self._cases(1)).due_at, later)
+
+    def test_the_cron_is_woken_for_what_is_due_before_it_looks_again(self):
+        cron = self.env.ref("customer_care_sla.ir_cron_clocks")
+        triggers = self.env["ir.cron.trigger"]
+
+        def woken():
+            return triggers.search([("cron_id", "=", cron.id)]).mapped("call_at")
+
+        triggers.search([("cron_id", "=", cron.id)]).unlink()
+        case = self._case_at(MONDAY_9)
+        self.assertFalse(woken(), "its first level is three hours away")
+        self._cron_at("2026-11-23 10:50:00")
+        self.assertFalse(woken())
+        self._cron_at("2026-11-23 10:55:00")
+        self.assertEqual(woken(), [self._utc("2026-11-23 11:00:00")])
+        self.policy.target_ids[0].write({"kind": "minutes", "amount": 4})
+        self._case_at(MONDAY_9)
+        self.assertEqual(min(woken()), self._utc("2026-11-23 08:03:00"))
+        self.assertEqual(self._clock(case).state, "running")
 
     def test_hours_that_a_transaction_has_made_are_not_kept_beyond_it(self):
         with self.assertRaises(ZeroDivisionError), self.cr.savepoint():

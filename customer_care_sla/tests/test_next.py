@@ -7,8 +7,6 @@ from odoo.exceptions import AccessError
 from odoo.tests import Form, tagged
 from odoo.tools.safe_eval import safe_eval
 
-from odoo.addons.customer_care_sla.hooks import post_init_hook
-
 from .common import (
     FRIDAY_16,
     MONDAY_9,
@@ -259,12 +257,15 @@ class TestNextDue(SlaCase):
         self.assertEqual(self.env.cr.fetchone(), before)
         self.assertTrue(self._clock(case).breached_at)
 
-    def test_cases_that_were_there_before_get_their_columns_at_the_installation(self):
+    def test_cases_that_were_there_before_get_their_columns_when_they_are_promised(self):
         case = self._case_at(MONDAY_9)
         case.clock_ids.unlink()
         self.assertFalse(self._columns(case)[0])
         with self._at(TUESDAY_10):
-            post_init_hook(self.env)
+            self.env["care.sla.apply"].create(
+                {"company_id": self.company.id, "also_new": True}
+            ).action_start()
+            self._run("care.sla.apply")
         self.assertEqual(self._columns(case)[0], self._utc("2026-11-24 13:00:00"))
 
     def test_nobody_forges_what_is_due_next(self):
