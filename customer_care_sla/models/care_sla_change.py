@@ -106,6 +106,8 @@ class CareSlaClock(models.Model):
         result, jobs, clocks = {}, [], self.browse()
         for clock in self.filtered(lambda clock: clock.state in ("running", "paused")):
             record = clock._record()
+            if clock.measure == "stage" and clock.cycle != record.entries:
+                continue  # of the stage that it is just leaving
             choice = choices.get(record, {}).get(clock.measure)
             if about and about not in (clock.policy_id.id, choice and choice.policy.id):
                 continue
