@@ -11,6 +11,7 @@
         "security/ir.model.access.csv",
         "security/ir_rules.xml",
         "security/confidential_rules.xml",
+        "security/care_sla_pause_rules.xml",
         "data/ir_cron.xml",
         "data/mail_activity_type.xml",
         "data/care_sla_policy.xml",

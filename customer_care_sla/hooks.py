@@ -11,7 +11,7 @@ def uninstall_hook(env):
     which keep policies from being deleted.
     """
     types = env["mail.activity.type"].browse()
-    for name in ("at_risk", "broken"):
+    for name in ("at_risk", "broken", "waited"):
         types |= (
             env.ref(f"customer_care_sla.mail_activity_type_{name}", raise_if_not_found=False)
             or types.browse()

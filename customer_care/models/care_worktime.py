@@ -403,14 +403,16 @@ class CareWorktime(models.Model):
         """Call a method of :class:`WorkTime`, with a longer row if this one ends
         too early (or starts too late) for it.
 
-        :param str method: ``add``, ``elapsed``, ``plan``, …
+        :param method: ``"add"``, ``"elapsed"``, ``"plan"``, …; or a function of the
+            :class:`WorkTime` and the arguments
         :return: ``(row, result)``: keep the link to that row
         :raise UserError: it would take more than ten years
         """
         row = self
+        call = method if callable(method) else getattr(WorkTime, method)
         while True:
             try:
-                return row, getattr(row._worktime(), method)(*args)
+                return row, call(row._worktime(), *args)
             except HorizonError as error:
                 row = row._get_longer(error.side)
 

@@ -2,6 +2,7 @@ from . import care_sla_part
 from . import care_sla_policy
 from . import care_sla_target
 from . import care_sla_level
+from . import care_sla_pause
 from . import care_sla_clock
 from . import care_sla_alert
 from . import care_owned_mixin

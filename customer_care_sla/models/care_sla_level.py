@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from .care_sla_policy import MEASURES
+from .care_sla_measure import MEASURES
 
 TELL = [("owner", "The owner of the case"), ("leader", "The team leader")]
 
