@@ -57,6 +57,7 @@ from . import care_door
 from . import care_authority
 from . import care_outlay
 from . import care_category_remedy
+from . import care_reach
 from . import care_remedy
 from . import care_remedy_line
 from . import care_remedy_document

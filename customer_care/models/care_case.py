@@ -169,6 +169,9 @@ class CareCase(models.Model):
         "(promise_id) WHERE promise_id IS NOT NULL",
         "This promise has its case already.",
     )
+    # record rules go by who registered it and who passed it on
+    _creator_idx = models.Index("(create_uid)")
+    _writer_idx = models.Index("(write_uid)")
     _register_idx = models.Index("(severity DESC, received_at DESC, id DESC)")
     _open_idx = models.Index(
         "(company_id, stage_id, severity DESC, received_at DESC, id DESC)"

@@ -89,6 +89,8 @@ class CareJourney(models.Model):
     color = fields.Integer()
 
     _order_uniq = models.UniqueIndex("(order_id)", "This order has its journey already.")
+    # the record rule of who passed it on
+    _writer_idx = models.Index("(write_uid)")
     _open_idx = models.Index(
         "(company_id, stage_id, stage_since DESC, id DESC)"
         " WHERE stage_category IN ('open', 'waiting')"
