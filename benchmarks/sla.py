@@ -214,6 +214,8 @@ class Care(Side):
             )
             for category in ("open", "closed")
         )
+        # or each of what follows would look for its case in all of them
+        self._analyze("res_partner", "care_case")
         for ids in (self.open_ids, self.closed_ids):
             copy(env, pattern.message_follower_ids[:1], each(ids), res_id="new")
             copy(env, pattern.tenure_ids, each(ids), case_id="new")
@@ -222,7 +224,7 @@ class Care(Side):
             for clock in pattern.clock_ids:
                 self._run_clocks(clock)
             self._analyze("care_sla_clock")
-        self._analyze("res_partner", "care_case", "care_tenure", "mail_followers")
+        self._analyze("care_tenure", "mail_followers")
 
     def _promise(self):
         self.env["care.sla.policy"].create(
@@ -333,7 +335,7 @@ class Peer(Side):
             self._tickets(self.bare_team, count),
         )
         self.bare_taken = 0
-        self._analyze("res_partner", "helpdesk_ticket", "helpdesk_ticket_sla", "mail_followers")
+        self._analyze("res_partner", "helpdesk_ticket_sla", "mail_followers")
 
     def _tickets(self, team, count):
         env = self.env
@@ -350,6 +352,8 @@ class Peer(Side):
             priority="(i % 4)::text",
             access_token="NULL",
         )
+        # or each of what follows would look for its ticket in all of them
+        self._analyze("helpdesk_ticket")
         if pattern.message_follower_ids:
             copy(env, pattern.message_follower_ids[:1], each(tickets), res_id="new")
         late = f"i % {count // LATE} = 0"

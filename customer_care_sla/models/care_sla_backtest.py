@@ -44,8 +44,8 @@ class Story(NamedTuple):
 
     started: datetime
     stretches: list
-    #: when one of ours first answered
-    answered: datetime | None
+    #: when one of ours answered
+    answers: list
     #: when it was acknowledged in writing
     told: datetime | None = None
 
@@ -158,7 +158,9 @@ class CareSlaBacktest(models.Model):
     @api.depends("policy_id.target_ids.measure")
     @api.depends_context("lang")
     def _compute_left_out(self):
-        labels = dict(self.env["care.sla.target"]._fields["measure"]._description_selection(self.env))
+        labels = dict(
+            self.env["care.sla.target"]._fields["measure"]._description_selection(self.env)
+        )
         for row in self:
             promised = row.policy_id.target_ids.filtered(lambda t: t.kind != "none")
             names = {t.measure for t in promised if t.measure not in REPLAYED or t.kind == "date"}
@@ -194,7 +196,9 @@ class CareSlaBacktest(models.Model):
 
         def cells(tag, values):
             shown = Markup("").join(
-                Markup('<{0} class="{1}">{2}</{0}>').format(tag, "text-end" if nr > 1 else "", value)
+                Markup('<{0} class="{1}">{2}</{0}>').format(
+                    tag, "text-end" if nr > 1 else "", value
+                )
                 for nr, value in enumerate(values)
             )
             return Markup("<tr>%s</tr>") % shown
@@ -445,11 +449,11 @@ class CareSlaBacktest(models.Model):
             raise UserError(hours[calendar])
         traits = MEASURES_BY_NAME[measure]
         terms = Terms(traits.pauses, policy.terms["waits"], traits.over)
-        answered = story.answered
+        answers = story.answers
         if measure == "resolution":
-            terms, answered = terms._replace(reopens=policy.terms["reopen"]), None
-        elif measure == "acknowledgement":
-            answered = min(filter(None, (story.answered, story.told)), default=None)
+            terms, answers = terms._replace(reopens=policy.terms["reopen"]), []
+        elif measure == "acknowledgement" and story.told:
+            answers = [*answers, story.told]
         elif measure == "stage":
             terms = terms._replace(over="")
         spec = Spec(line.kind, line.amount)
@@ -460,7 +464,7 @@ class CareSlaBacktest(models.Model):
             story.stretches,
             self.until,
             terms,
-            answered,
+            answers,
         )
 
     def _hours(self, calendar):
@@ -511,7 +515,7 @@ class CareSlaBacktest(models.Model):
             stories[case] = Story(
                 received if inside else created,
                 stretches.get(case.id, []),
-                answers.get(case.id),
+                answers.get(case.id, []),
                 told[case].replace(microsecond=0) if case in told else None,
             )
         return stories
@@ -527,13 +531,11 @@ class CareSlaBacktest(models.Model):
         for piece in pieces:
             mine, stage = stretches[piece.case_id.id], piece.stage_id
             if not mine or mine[-1].stage_id != stage.id:
-                mine.append(
-                    Stretch(piece.since, stage.category, stage.waiting_for or "", stage.id)
-                )
+                mine.append(Stretch(piece.since, stage.category, stage.waiting_for or "", stage.id))
         return stretches
 
     def _answers(self, cases):
-        """Case id -> when one of ours first answered; what opened the case answers nothing."""
+        """Case id -> when one of ours answered; what opened the case answers nothing."""
         called = Domain("mail_activity_type_id.category", "=", "phonecall")
         messages = self.env["mail.message"].search_fetch(
             Domain("model", "=", cases._name)
@@ -543,13 +545,13 @@ class CareSlaBacktest(models.Model):
             ["res_id", "author_id", "create_date"],
             order="id",
         )
-        first = {}
+        answers = defaultdict(list)
         for message in messages:
             case = cases.browse(message.res_id).with_prefetch(cases.ids)
             customers = case.partner_id | case.commercial_partner_id
             if message.create_date > case.create_date and message.author_id not in customers:
-                first.setdefault(case.id, message.create_date.replace(microsecond=0))
-        return first
+                answers[case.id].append(message.create_date.replace(microsecond=0))
+        return answers
 
     def _stage_jobs(self, stories, trial):
         """A job for each stay in a stage in which something is promised."""
@@ -571,8 +573,7 @@ class CareSlaBacktest(models.Model):
                 for measure, choice in choices.items():
                     for number in mine[case]:
                         here, *after = stories[case].stretches[number : number + 2]
-                        left = after[0].since if after else None
-                        story = Story(here.since, [here], left)
+                        story = Story(here.since, [here], [stretch.since for stretch in after])
                         jobs.append(Job(case, measure, choice, story, number + 1))
         return jobs
 

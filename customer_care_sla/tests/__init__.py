@@ -9,3 +9,5 @@ from . import test_replies
 from . import test_security
 from . import test_merge
 from . import test_confidential
+from . import test_backtest
+from . import test_replay

@@ -114,20 +114,19 @@ class _Clock:
         )
 
 
-def replay(hours, plan, start, stretches, now, terms, answered=None):
+def replay(hours, plan, start, stretches, now, terms, answers=()):
     """Play what happened to a record under a promise.
 
     :param plan: called with the hours and a start, gives when it is due
     :param stretches: all of the record's, in their order
     :param datetime now: nothing after it is known
     :param Terms terms:
-    :param datetime answered: when something else than a stage kept it
+    :param answers: moments at which something else than a stage keeps it, while it runs
     :return: list of :class:`Run`: one, and more where each reopening makes another promise
     """
     clock, runs = _Clock(hours, plan, start, terms), []
     events = [(max(stretch.since, start), 0, stretch) for stretch in stretches]
-    if answered:
-        events.append((max(answered, start), 1, None))
+    events += [(max(answer, start), 1, None) for answer in answers]
     for at, _answer, stretch in sorted(events, key=lambda event: event[:2]):
         if at > now:
             break
