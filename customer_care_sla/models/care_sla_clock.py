@@ -42,6 +42,7 @@ class CareSlaClock(models.Model):
     _due_cron = "customer_care_sla.ir_cron_clocks"
     _due_batch = 200
     _technical_fields = TECHNICAL | {
+        "counted_at",
         "held_due_at",
         "levels",
         "levels_passed",
@@ -313,6 +314,21 @@ class CareSlaClock(models.Model):
         # without the context: it names the views of clocks
         return self._record()._get_records_action(context={})
 
+    def action_no_answer(self):
+        """What the customer wrote asks for no answer."""
+        clocks = self.filtered(
+            lambda clock: clock.measure == "next_response" and clock.state in self._live_states
+        )
+        clocks.check_access("read")
+        clocks.case_id.check_access("write")
+        # sudo: clocks belong to the engine; rights checked above
+        clocks.sudo()._give_up()
+        for case in clocks.sudo().case_id:
+            case._message_log(
+                body=self.env._("What the customer wrote asks for no answer."),
+                author_id=self.env.user.partner_id.id,
+            )
+
     def action_retry(self):
         """Also where the clock runs and only its last alert failed."""
         alerts = self.filtered(lambda clock: clock.state == "running" and clock.error)
@@ -346,6 +362,8 @@ class CareSlaClock(models.Model):
         else:
             if event == "case_reopened":
                 self._reopen(records)
+                # "it is not solved" asks for an answer
+                self._customer_wrote(records.filtered(lambda c: c.customer_answer == "no"))
             measures = those(records._name, event)
             if measures:
                 self._start(records, measures=measures)
@@ -423,6 +441,16 @@ class CareSlaClock(models.Model):
         if working:
             numbers = self._next_numbers(working, "next_response")
             self._start(working, self._now(), ["next_response"], numbers)
+
+    @api.model
+    def _sent_to_provider(self, cases):
+        """Whoever does the service has been written to, and answers in time, if they do not owe
+        an answer already.
+        """
+        cases -= self._live(cases, ["provider"]).case_id
+        numbers = self._next_numbers(cases, "provider")
+        for moment, mine in cases.grouped("provider_sent_at").items():
+            self._start(mine, moment, ["provider"], numbers)
 
     @api.model
     def _next_numbers(self, records, measure):
@@ -924,11 +952,11 @@ class CareSlaClock(models.Model):
                 how = (clock.terms or TERMS)["reopen"]
                 if how == "new":
                     anew[record] = max(record.cycle, clock.cycle + 1)
-                elif clock.state == "met" or clock.policy_id:
+                elif not clock.given_up:
                     again |= clock
             elif how == "anew":
                 news[record] = clock.cycle + 1
-            elif how == "resume" and clock.state == "cancelled" and clock.policy_id:
+            elif how == "resume" and clock.state == "cancelled" and not clock.given_up:
                 again |= clock
         again._run_again(now)
         for measure, numbers in (("resolution", anew), ("update", news)):
@@ -1094,11 +1122,6 @@ class CareSlaClock(models.Model):
                 )
             clock.write(vals)
         clocks.filtered(lambda clock: clock.state == "paused")._note_pauses()
-
-    def _give_up(self):
-        """End promises that nobody makes any more; reopening does not bring them back."""
-        self._stop("cancelled")
-        self.write({"policy_id": False, "target_id": False})
 
     def _pass_levels(self, now):
         """Tell of the last moment that each clock has newly passed, all of its levels, and

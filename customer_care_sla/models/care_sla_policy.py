@@ -145,6 +145,7 @@ class CareSlaPolicy(models.Model):
     )
     target_ids = fields.One2many("care.sla.target", "policy_id", "Promises", copy=True)
     level_ids = fields.One2many("care.sla.level", "policy_id", "Who Is Told", copy=True)
+    has_stage_lines = fields.Boolean(compute="_compute_has_stage_lines")
     clock_ids = fields.One2many("care.sla.clock", "policy_id", "Clocks")
     clock_count = fields.Integer(compute="_compute_clock_count")
 
@@ -166,6 +167,11 @@ class CareSlaPolicy(models.Model):
     @api.model
     def _selection_event(self):
         return [("case_opened", self.env._("Case opened"))]
+
+    @api.depends("target_ids.measure")
+    def _compute_has_stage_lines(self):
+        for policy in self:
+            policy.has_stage_lines = "stage" in policy.target_ids.mapped("measure")
 
     def _compute_clock_count(self):
         counts = dict(

@@ -8,6 +8,9 @@ from . import test_promise_mail
 from . import test_replies
 from . import test_security
 from . import test_merge
+from . import test_next
+from . import test_people
+from . import test_promise_facts
 from . import test_confidential
 from . import test_backtest
 from . import test_replay
