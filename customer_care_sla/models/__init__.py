@@ -1,5 +1,6 @@
 from . import care_sla_part
 from . import care_sla_policy
+from . import care_sla_policy_levels
 from . import care_sla_target
 from . import care_sla_level
 from . import care_sla_pause
@@ -8,6 +9,7 @@ from . import care_sla_next
 from . import care_sla_fact
 from . import care_sla_summary
 from . import care_sla_alert
+from . import care_sla_journey
 from . import care_sla_change
 from . import care_sla_explain
 from . import care_sla_apply

@@ -158,7 +158,7 @@ class CareSlaClock(models.Model):
                     clockwork.due_after, due, [still for still in stills if still.stop]
                 )
             terms = MEASURES_BY_NAME[measure].pauses and choice.policy.terms
-            levels = self._prepare_levels(choice.policy, measure, plan.seconds)
+            levels = self._prepare_levels(choice.policy, measure, plan.seconds, worktime, due)
             paused = {}
             if self.state == "paused":
                 paused = self._prepare_pause(
@@ -184,7 +184,8 @@ class CareSlaClock(models.Model):
             **vals,
             "why": choice.why,
             "error": False,
-            "breached_at": self.breached_at or (due < now and due),
+            # also what was broken before anybody has noted it
+            "breached_at": self.breached_at or (before < now and before) or (due < now and due),
             "levels_passed": 0,
             "due_at": due,
             # who is to be told of what has passed by that is seen to by the cron

@@ -10,7 +10,8 @@ from odoo.addons.customer_care.models.care_technical_mixin import TECHNICAL
 from odoo.addons.customer_care.tools.worktime import Plan, Spec, WorkTimeError
 
 from ..tools import clockwork
-from .care_sla_measure import MEASURES, MEASURES_BY_NAME, those
+from .care_sla_level import unit_of
+from .care_sla_measure import MEASURES, MEASURES_BY_NAME, ended_by, those
 from .care_sla_pause import REASONS
 from .care_sla_target import KINDS
 
@@ -113,7 +114,7 @@ class CareSlaClock(models.Model):
         "as it takes), and what reopening does.",
     )
     levels = fields.Json(
-        readonly=True, help="Working seconds left, the level and who is told, for each level."
+        readonly=True, help="Seconds left, the level, who is told and what is done, for each level."
     )
     levels_passed = fields.Integer(readonly=True)
 
@@ -364,9 +365,11 @@ class CareSlaClock(models.Model):
                 self._reopen(records)
                 # "it is not solved" asks for an answer
                 self._customer_wrote(records.filtered(lambda c: c.customer_answer == "no"))
+            if kept := ended_by(records._name, event):
+                self._meet(records, kept, user=self._person())
             measures = those(records._name, event)
             if measures:
-                self._start(records, measures=measures)
+                self._start(records, measures=measures, numbers=self._numbers_of(records))
 
     @api.model
     def _live(self, records, measures=None):
@@ -398,6 +401,11 @@ class CareSlaClock(models.Model):
         over.filtered(lambda c: MEASURES_BY_NAME[c.measure].over)._stop("cancelled", now)
         (clocks - over)._fit(now)
         self._start(working, now, ["stage"], {record: record.entries for record in working})
+
+    @api.model
+    def _numbers_of(self, records):
+        """Which time it is that what begins with a record begins."""
+        return {}
 
     @api.model
     def _person(self):
@@ -627,7 +635,7 @@ class CareSlaClock(models.Model):
             if isinstance(worktime, str):
                 raise UserError(worktime)
             worktime, plan = self._plan_of(job, worktime)
-            levels = self._prepare_levels(choice.policy, measure, plan.seconds)
+            levels = self._prepare_levels(choice.policy, measure, plan.seconds, worktime, plan.due)
             passed, next_at = self._next_level(worktime, plan.due, levels, 0, now)
             vals.update(
                 state="running",
@@ -732,35 +740,57 @@ class CareSlaClock(models.Model):
     # ------------------------------------------------------------
 
     @api.model
-    def _prepare_levels(self, policy, measure, seconds):
-        """The levels of one clock, in the order in which they pass: working seconds left,
-        the level and who is told. Frozen, as all that was promised.
+    def _prepare_levels(self, policy, measure, seconds, worktime, due):
+        """The levels of one clock, in the order in which they pass. Frozen, as all that was
+        promised.
 
-        Several levels may pass at the same moment, and each is kept. There is always one at
-        the end, where the breach is written down.
+        Several levels may pass at the same moment, and each is kept. There is always one when
+        it is due, where the breach is written down.
+
+        :return: lists of seconds left (less than 0: after it is due), the level, who is told,
+            and, if it is more than telling somebody in working time, what: see
+            :meth:`care.sla.level._how`; ``unit`` there says that the seconds are not working
+            time: ``wall`` by the clock on the wall, ``days`` 86400 a working day
         """
         levels = [
-            [seconds * share // 100, level_id, tell]
-            for level_id, of_measure, share, tell in policy.levels
-            if not of_measure or of_measure == measure
+            level._frozen(seconds)
+            for level in policy.levels
+            if not level.measure or level.measure == measure
         ]
-        levels.sort(key=lambda level: -level[0])
-        if not levels or levels[-1][0]:
+        if all(level[0] for level in levels):
             levels.append([0, False, False])
-        return levels
+        return self._sort_levels(worktime, due, levels)
 
     @api.model
-    def _level_moment(self, worktime, due, left):
-        """When a level passes. A promise is broken in the second after it is due."""
+    def _sort_levels(self, worktime, due, levels, rested=0):
+        if all(unit_of(level) is None for level in levels):
+            return sorted(levels, key=lambda level: -level[0])
+        return sorted(levels, key=lambda level: self._level_moment(worktime, due, level, rested))
+
+    @api.model
+    def _level_moment(self, worktime, due, level, rested=0):
+        """When a level passes. A promise is broken in the second after it is due.
+
+        :param int rested: working seconds in which the clock stood still since it was due
+        """
+        left, unit = level[0], unit_of(level)
         if not left:
             return due + timedelta(seconds=1)
-        return worktime._apply("subtract", due, left)[1]
+        if unit == "wall":
+            return due - timedelta(seconds=left)
+        if left < 0 and rested:
+            due = worktime._apply("add", due, rested)[1]
+        if unit == "days":
+            return worktime._apply("plan", due, Spec("days", -left // 86400))[1].due
+        if left > 0:
+            return worktime._apply("subtract", due, left)[1]
+        return worktime._apply("add", due, -left)[1]
 
     @api.model
-    def _next_level(self, worktime, due, levels, passed, now):
+    def _next_level(self, worktime, due, levels, passed, now, rested=0):
         """How many levels have passed by now, and when the next one does."""
         while passed < len(levels):
-            moment = self._level_moment(worktime, due, levels[passed][0])
+            moment = self._level_moment(worktime, due, levels[passed], rested)
             if moment > now:
                 return passed, moment
             passed += 1
@@ -921,7 +951,7 @@ class CareSlaClock(models.Model):
         passed = self.levels_passed
         next_at = False
         if passed < len(self.levels or []):
-            next_at = self._level_moment(worktime, due, self.levels[passed][0])
+            next_at = self._level_moment(worktime, due, self.levels[passed])
         self.write(
             {
                 **vals,
@@ -1123,21 +1153,32 @@ class CareSlaClock(models.Model):
             clock.write(vals)
         clocks.filtered(lambda clock: clock.state == "paused")._note_pauses()
 
+    def _rested_since_due(self):
+        """Working seconds in which it stood still since it was due: what comes after that waits
+        as long."""
+        self.ensure_one()
+        if not self.breached_at or not (self.paused_seconds or self.solved_seconds):
+            return 0
+        since = self.pause_ids.filtered(lambda pause: pause.started_at >= self.due_at)
+        return sum(since.mapped("seconds"))
+
     def _pass_levels(self, now):
         """Tell of the last moment that each clock has newly passed, all of its levels, and
         go on."""
         passed = []
         for clock in self:
+            before, due, worktime = clock.levels_passed, clock.due_at, clock.worktime_id
             levels = clock.levels or []
-            count, next_at = self._next_level(
-                clock.worktime_id, clock.due_at, levels, clock.levels_passed, now
-            )
-            if count > clock.levels_passed:
-                left = levels[count - 1][0]
+            rested = clock._rested_since_due()
+            # a pause may have changed which of them comes next
+            levels = levels[:before] + self._sort_levels(worktime, due, levels[before:], rested)
+            count, next_at = self._next_level(worktime, due, levels, before, now, rested)
+            if count > before:
+                last = levels[count - 1]
                 passed.extend(
                     (clock, level)
-                    for level in levels[clock.levels_passed : count]
-                    if level[0] == left
+                    for level in levels[before:count]
+                    if (level[0], unit_of(level)) == (last[0], unit_of(last))
                 )
             vals = {
                 "levels_passed": count,
@@ -1145,8 +1186,10 @@ class CareSlaClock(models.Model):
                 "attempts": 0,
                 "error": False,
             }
-            if clock.due_at < now and not clock.breached_at:
-                vals["breached_at"] = clock.due_at
+            if levels != clock.levels:
+                vals["levels"] = levels
+            if due < now and not clock.breached_at:
+                vals["breached_at"] = due
             clock.write(vals)
         self.env["care.sla.alert"]._tell(passed)
 

@@ -11,6 +11,8 @@ class Measure(NamedTuple):
     models: tuple = ("care.case",)
     #: events of the record with which it begins by itself
     begins: tuple = ("case_opened",)
+    #: events of the record that keep it
+    ends: tuple = ()
     #: a public word of ours to the customer keeps it
     answer: bool = False
     #: it stands still while the policy says so
@@ -42,6 +44,40 @@ MEASURES_BY_NAME = {
     "remedy": Measure("Remedy carried out", begins=(), over="", reopens=""),
     "provider": Measure("Provider's answer", begins=(), over="cancelled"),
     "final_response": Measure("Final response", dated=True),
+    "enquiry": Measure(
+        "First contact with an enquiry",
+        models=("care.journey",),
+        begins=("opportunity_created",),
+        ends=("order_confirmed",),
+        answer=True,
+        over="cancelled",
+        reopens="",
+    ),
+    "quotation": Measure(
+        "Quotation sent",
+        models=("care.journey",),
+        begins=("opportunity_created",),
+        ends=("order_confirmed",),
+        over="cancelled",
+        reopens="",
+    ),
+    "contact": Measure(
+        "First contact after the sale",
+        models=("care.journey",),
+        begins=("order_confirmed",),
+        answer=True,
+        over="cancelled",
+        reopens="",
+    ),
+    "delivery": Measure(
+        "Delivered on the promised date",
+        models=("care.journey",),
+        begins=("order_confirmed",),
+        ends=("order_delivered",),
+        over="cancelled",
+        reopens="",
+        dated=True,
+    ),
 }
 MEASURES = [(name, measure.label) for name, measure in MEASURES_BY_NAME.items()]
 
@@ -60,4 +96,13 @@ def those(model=None, event=None, **traits):
         if (not model or model in measure.models)
         and (not event or event in measure.begins)
         and all(getattr(measure, trait) == value for trait, value in traits.items())
+    ]
+
+
+def ended_by(model, event):
+    """Names of the measures of a model that an event keeps."""
+    return [
+        name
+        for name, measure in MEASURES_BY_NAME.items()
+        if model in measure.models and event in measure.ends
     ]

@@ -35,7 +35,7 @@ class Policy(NamedTuple):
     filtered: bool
     calendar_id: int
     lines: dict  # (measure, severity or any, stage id, category or False) -> Line
-    levels: tuple  # (level id, measure or False, share of time left, who is told)
+    levels: tuple  # of care_sla_level.Level
     terms: dict  # see `care.sla.clock.terms`
 
     def line(self, measure, severity, stage_id=0, category=""):
@@ -297,10 +297,7 @@ class CareSlaPolicy(models.Model):
                     )
                     for target in policy.target_ids
                 },
-                tuple(
-                    (level.id, level.measure, level.share_left, level.tell)
-                    for level in policy.level_ids
-                ),
+                policy.level_ids._plain(),
                 policy._terms(),
             )
             for policy in self

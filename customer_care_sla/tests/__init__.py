@@ -3,6 +3,8 @@ from . import test_clock
 from . import test_costs
 from . import test_failures
 from . import test_install
+from . import test_journeys
+from . import test_levels
 from . import test_policy
 from . import test_promise_mail
 from . import test_replies
