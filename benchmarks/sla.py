@@ -43,6 +43,7 @@ from worktime import main as plan
 
 import odoo
 from odoo import SUPERUSER_ID, api, fields
+from odoo.tools import split_every
 
 RECORDS = 2_000
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -101,6 +102,7 @@ MEASURES = {
     "late ones, counted, ms": (None, "{:.1f}"),
     "late ones, peer, counted, ms": (None, "{:.1f}"),
     "report, ms": (100, "{:.0f}"),
+    "report with median and p90, ms": (None, "{:.0f}"),
     "report, peer, ms": (None, "{:.0f}"),
 }
 
@@ -195,6 +197,12 @@ class Care(Side):
             category: env["care.stage"]._in_category("care.case", category).id
             for category in ("open", "closed")
         }
+        # closed cases promise nothing, open ones show what their clocks say, below
+        shown = {
+            name: "NULL"
+            for name, field in pattern._fields.items()
+            if name.startswith("promise_") and field.store
+        }
         self.open_ids, self.closed_ids = (
             copy(
                 env,
@@ -211,6 +219,7 @@ class Care(Side):
                 received_at="old.received_at - interval '10 minutes' * (i % 2000)",
                 closed_at="old.received_at" if category == "closed" else "NULL",
                 access_token="NULL",
+                **shown,
             )
             for category in ("open", "closed")
         )
@@ -224,6 +233,10 @@ class Care(Side):
             for clock in pattern.clock_ids:
                 self._run_clocks(clock)
             self._analyze("care_sla_clock")
+            for ids in split_every(10_000, self.open_ids):
+                pattern.clock_ids._show_next(env["care.case"].browse(ids))
+                env.flush_all()
+            self._analyze("care_case")
         self._analyze("care_tenure", "mail_followers")
 
     def _promise(self):
@@ -262,6 +275,7 @@ class Care(Side):
             levels_passed=f"CASE WHEN {late} THEN 2 ELSE 0 END",
             next_at=f"CASE WHEN {late} THEN NULL"
             f" ELSE date_trunc('second', {due}) - interval '1 hour' END",
+            risk_at=f"date_trunc('second', {due}) - interval '1 hour'",
         )
 
     def end_clocks(self):
@@ -596,7 +610,7 @@ def screens(ours, peer, size):
             results[f"{name}{suffix} / without columns"] = ratio(with_columns, less)
             results[f"{name}{suffix}, ms"] = ms(with_columns)
             results[f"{name}{suffix}, queries more"] = queries(with_columns) - queries(less)
-        late = [("promise_late" if side is ours else "sla_expired", "=", True)]
+        late = [("promise_status", "=", "late")] if side is ours else [("sla_expired", "=", True)]
         first, counted = turns(
             LOOKS,
             (env, lambda _number, late=late, records=records: records.search(late, limit=80)),
@@ -604,15 +618,16 @@ def screens(ours, peer, size):
         )
         results[f"late ones{suffix}, ms"] = ms(first)
         results[f"late ones{suffix}, counted, ms"] = ms(counted)
-    facts = report(ours, size)
+    reports = report(ours, size)
     rows = peer.env["helpdesk.sla.report"].with_user(peer.records.env.user)
     theirs = peer.env, lambda _number: rows.formatted_read_group([], ["state"], ["__count"])
-    mine, other = turns(LOOKS, (ours.env, facts), theirs)
-    return {**results, "report, ms": ms(mine), "report, peer, ms": ms(other)}
+    taken = turns(LOOKS, *reports, theirs)
+    names = ("report, ms", "report with median and p90, ms", "report, peer, ms")
+    return {**results, **{name: ms(mine) for name, mine in zip(names, taken, strict=True)}}
 
 
 def report(side, size):
-    """Two years of facts; the share met of one year, by month and team."""
+    """Two years of facts; of one year the share kept, by month and team, and the times too."""
     env = side.env
     teams = env["care.team"].create(
         [{"name": f"Team {number}", "leader_id": side.manager.id} for number in range(TEAMS)]
@@ -620,20 +635,36 @@ def report(side, size):
     env.flush_all()
     env.cr.execute(
         f"""
-        INSERT INTO care_fact (day, measure, numerator, denominator, seconds, company_id,
-            team_id, user_id, confidential, res_model, res_id, cycle)
-        SELECT current_date - (i % 730)::int, 'sla_resolution', (i % 10 > 0)::int, 1, 3600,
-            {env.company.id}, {pick(teams.ids, "i")}, {pick(side.owners.ids, "i")}, FALSE,
+        INSERT INTO care_fact (day, measure, promise, numerator, denominator, seconds,
+            company_id, team_id, user_id, confidential, res_model, res_id, cycle)
+        SELECT current_date - (i / 2 % 730)::int, measure, 'resolution',
+            CASE WHEN kept THEN (i % 10 > 0)::int ELSE 0 END, kept::int,
+            CASE WHEN kept THEN 0 ELSE 3600 + i % 7200 END,
+            {env.company.id}, {pick(teams.ids, "i / 2")}, {pick(side.owners.ids, "i")}, FALSE,
             'benchmark', i, 1
-        FROM {numbers(size)}
+        FROM {numbers(size)}, LATERAL (
+            SELECT i % 2 = 0 AS kept,
+                CASE i % 2 WHEN 0 THEN 'promise_kept' ELSE 'promise_time' END AS measure
+        ) what
         """
     )
     env.cr.execute("ANALYZE care_fact")
     facts = env["care.fact"].with_user(side.manager)
+    summary = env["care.sla.summary"].with_user(side.manager)
     since = fields.Date.today() - timedelta(days=365)
-    domain = [("measure", "=", "sla_resolution"), ("day", ">=", since)]
-    return lambda _number: facts.formatted_read_group(
-        domain, ["day:month", "team_id"], ["rate:avg", "__count"]
+    kept = [("measure", "=", "promise_kept"), ("promise", "=", "resolution"), ("day", ">=", since)]
+    columns = specification(summary, "list")
+    return (
+        (
+            env,
+            lambda _number: facts.formatted_read_group(
+                kept, ["day:month", "team_id"], ["rate:avg", "__count"]
+            ),
+        ),
+        (
+            env,
+            lambda _number: summary.web_search_read([("month", ">=", since)], columns, limit=80),
+        ),
     )
 
 
