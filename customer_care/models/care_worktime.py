@@ -8,6 +8,7 @@ from pytz import timezone, utc
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
+from odoo.tools.lru import LRU
 
 from ..tools.worktime import HorizonError, NoWorkingTime, WorkTime
 
@@ -20,6 +21,8 @@ MONTHS_MARGIN = 12
 # One that has to know more is made longer in these steps, up to ten years
 MONTHS_STEP = 24
 MONTHS_LIMIT = 120
+# Snapshots kept in each process
+KNOWN = 128
 
 
 @lru_cache(maxsize=128)
@@ -387,11 +390,19 @@ class CareWorktime(models.Model):
     # ------------------------------------------------------------------
 
     def _worktime(self):
-        """Return the opening hours of this row, decoded once in each process.
+        """Return the opening hours of this row, read and decoded once in each process: a row
+        never changes, and no other will ever have its id.
 
         :rtype: odoo.addons.customer_care.tools.worktime.WorkTime
         """
         self.ensure_one()
+        known = self.pool.__dict__.setdefault("_care_worktimes", LRU(KNOWN))
+        worktime = known.get(self.id)
+        if worktime is None:
+            known[self.id] = worktime = self._read_worktime()
+        return worktime
+
+    def _read_worktime(self):
         # sudo: who may read the record that is planned may know its hours
         row = self.sudo()
         worktime = _decode(row.payload)

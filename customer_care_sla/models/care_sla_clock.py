@@ -4,7 +4,8 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
-from odoo.tools import format_datetime, split_every
+from odoo.tools import SQL, format_datetime, split_every
+from odoo.tools.lru import LRU
 
 from odoo.addons.customer_care.models.care_technical_mixin import TECHNICAL
 from odoo.addons.customer_care.tools.worktime import Plan, Spec, WorkTimeError
@@ -20,6 +21,8 @@ _logger = logging.getLogger(__name__)
 #: A clock starts when the customer told us, if that is no longer ago than this. The
 #: working hours of the present month are known that far back.
 START_WITHIN = timedelta(days=28)
+#: Snapshots of working hours that each process knows.
+SNAPSHOTS = 256
 #: Terms of a clock that says nothing of them.
 TERMS = {"waits": {"customer": 0}, "reopen": "resume"}
 #: Records in one transaction's worth of planning when the addon is installed.
@@ -720,6 +723,49 @@ class CareSlaClock(models.Model):
 
     @api.model
     def _worktimes_of(self, company, calendars):
+        """The present snapshots of a company's calendars.
+
+        Known ones are kept in each process under the company's version, which changes with every
+        calendar and day off, and with the month, in which a snapshot begins.
+        """
+        company = company.sudo()
+        known = self.pool.__dict__.setdefault("_care_sla_snapshots", LRU(SNAPSHOTS))
+        now = self._now()
+        # no version, no policy: somebody goes by the engine
+        version = company.care_sla_version or object()
+        keys = {c: (company.id, c.id, version, now.year, now.month) for c in calendars}
+        worktimes = self.env["care.worktime"]
+        found = {c: worktimes.browse(known[key]) for c, key in keys.items() if key in known}
+        rest = [calendar for calendar in calendars if calendar not in found]
+        fresh = self._find_worktimes(company, rest) if rest else {}
+        lasting = self._lasting([w.id for w in fresh.values() if not isinstance(w, str)])
+        for calendar, worktime in fresh.items():
+            found[calendar] = worktime
+            if not isinstance(worktime, str) and worktime.id in lasting:
+                known[keys[calendar]] = worktime.id
+        return found
+
+    @api.model
+    def _lasting(self, worktime_ids):
+        """Those of these snapshots that were there before any transaction that is under way: no
+        rollback takes them away any more.
+        """
+        if not worktime_ids:
+            return set()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT id FROM care_worktime
+                 WHERE id = ANY(%s)
+                   AND age(xmin) > age(pg_snapshot_xmin(pg_current_snapshot())::xid)
+                """,
+                worktime_ids,
+            )
+        )
+        return {row_id for (row_id,) in rows}
+
+    @api.model
+    def _find_worktimes(self, company, calendars):
         none = [calendar for calendar in calendars if not calendar]
         calendars = [calendar for calendar in calendars if calendar]
         found = dict.fromkeys(none, self.env._("No working hours are set for this."))
@@ -732,7 +778,7 @@ class CareSlaClock(models.Model):
                 found[calendars[0]] = str(error)
             else:
                 for calendar in calendars:
-                    found.update(self._worktimes_of(company, [calendar]))
+                    found.update(self._find_worktimes(company, [calendar]))
         return found
 
     # ------------------------------------------------------------

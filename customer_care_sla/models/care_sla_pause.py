@@ -103,8 +103,9 @@ class CareSlaPause(models.Model):
         :param dict ended: clock -> when its pause ended, and its working seconds
         """
         # sudo: as above
-        running = self.sudo().search(
-            [("clock_id", "in", [clock.id for clock in ended]), ("stopped_at", "=", False)]
+        running = self.sudo().search_fetch(
+            [("clock_id", "in", [clock.id for clock in ended]), ("stopped_at", "=", False)],
+            ["clock_id"],
         )
         for pause in running:
             stop, seconds = ended[pause.clock_id]

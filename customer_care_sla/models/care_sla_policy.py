@@ -1,4 +1,3 @@
-import uuid
 from typing import NamedTuple
 
 from odoo import api, fields, models
@@ -261,9 +260,7 @@ class CareSlaPolicy(models.Model):
     def _changed(self, companies=None):
         """A new version of the book, and another try for what could not be planned."""
         companies = self._companies() | (companies or self.env["res.company"])
-        # sudo: policies are edited by managers, companies by administrators
-        for company in companies.sudo():
-            company.care_sla_version = uuid.uuid4().hex
+        companies._care_sla_changed()
         self.env["care.sla.clock"]._wake(companies)
 
     @api.model
