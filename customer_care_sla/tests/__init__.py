@@ -9,6 +9,8 @@ from . import test_policy
 from . import test_promise_mail
 from . import test_replies
 from . import test_security
+from . import test_service_level
+from . import test_setup
 from . import test_merge
 from . import test_next
 from . import test_people
