@@ -28,6 +28,7 @@
         "views/care_sla_alert_views.xml",
         "views/service_level_views.xml",
         "views/care_case_views.xml",
+        "views/care_journey_views.xml",
         "views/care_sla_report_views.xml",
         "views/res_config_settings_views.xml",
         "views/customer_care_sla_menus.xml",

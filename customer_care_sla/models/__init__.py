@@ -8,6 +8,7 @@ from . import care_sla_clock
 from . import care_sla_next
 from . import care_sla_fact
 from . import care_sla_summary
+from . import care_sla_record
 from . import care_sla_alert
 from . import care_sla_journey
 from . import care_sla_service_level
@@ -16,6 +17,7 @@ from . import care_sla_explain
 from . import care_sla_apply
 from . import care_owned_mixin
 from . import care_case
+from . import care_sla_told
 from . import care_followup
 from . import care_notice
 from . import care_remedy

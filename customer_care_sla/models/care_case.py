@@ -127,21 +127,6 @@ class CareCase(models.Model):
         return super()._tell_owner_provider_wrote()
 
     # ------------------------------------------------------------
-    # Mail
-    # ------------------------------------------------------------
-
-    def _care_promise_lines(self):
-        lines = super()._care_promise_lines()
-        # sudo: the customer is told what was promised to them
-        clocks = self.sudo().clock_ids.filtered(
-            lambda clock: clock.state == "running" and clock.measure != "acknowledgement"
-        )
-        partner = self.sudo().partner_id
-        lang = partner.lang or self.env.lang
-        tz = partner.tz or self.company_id._care_tz()
-        return lines + [clock._promise_line(lang, tz) for clock in clocks.sorted("due_at")]
-
-    # ------------------------------------------------------------
     # Merging
     # ------------------------------------------------------------
 

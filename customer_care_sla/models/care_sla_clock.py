@@ -1243,13 +1243,17 @@ class CareSlaClock(models.Model):
     # What customers are told
     # ------------------------------------------------------------
 
+    def _due_for(self, lang, tz):
+        """When it is due, in the customer's words: with the zone's name."""
+        return format_datetime(
+            self.env, self.due_at, tz=tz, dt_format="EEE d MMM, HH:mm (VVV)", lang_code=lang
+        )
+
     def _promise_line(self, lang, tz):
         """The promise as the customer reads it, in their language and zone."""
         self.ensure_one()
         clock = self.with_context(lang=lang)
-        moment = format_datetime(
-            clock.env, clock.due_at, tz=tz, dt_format="EEE d MMM, HH:mm (VVV)", lang_code=lang
-        )
+        moment = clock._due_for(lang, tz)
         if clock.measure == "first_response":
             return clock.env._("A first answer by %s", moment)
         if clock.measure == "resolution":

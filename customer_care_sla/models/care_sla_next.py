@@ -257,7 +257,9 @@ class CareCase(models.Model):
                 """,
                 ids=list(cases.ids),
                 live=clocks._live_states,
-                changes=SQL(", ").join(SQL("%s = %s", *pair) for pair in zip(columns, new, strict=True)),
+                changes=SQL(", ").join(
+                    SQL("%s = %s", *pair) for pair in zip(columns, new, strict=True)
+                ),
                 old=SQL(", ").join(SQL.identifier("care_case", name) for name in NEXT),
                 new=SQL(", ").join(new),
             )
@@ -292,7 +294,9 @@ class CareCase(models.Model):
         for case in self:
             measure = measures.get(case.promise_measure)
             if case.promise_due_at:
-                moment = format_datetime(self.env, case.promise_due_at, dt_format="EEE d MMM, HH:mm")
+                moment = format_datetime(
+                    self.env, case.promise_due_at, dt_format="EEE d MMM, HH:mm"
+                )
                 label = self.env._("%(promise)s: %(due)s", promise=measure, due=moment)
             elif case.promise_paused:
                 label = self.env._("%(promise)s: paused", promise=measure)
@@ -403,6 +407,4 @@ class CareCase(models.Model):
 
     @api.model
     def _promise_rank(self, status):
-        return SQL(
-            "array_position(%s, (%s)::text)", [value for value, _label in STATUSES], status
-        )
+        return SQL("array_position(%s, (%s)::text)", [value for value, _label in STATUSES], status)

@@ -53,9 +53,7 @@ class TestNextDue(SlaCase):
         with self._at(MONDAY_10):
             self.env["care.sla.clock"]._meet(case, ["first_response"])
         solution = self._clock(case, "resolution")
-        self.assertEqual(
-            self._columns(case)[:3], (solution.due_at, solution.risk_at, "resolution")
-        )
+        self.assertEqual(self._columns(case)[:3], (solution.due_at, solution.risk_at, "resolution"))
         self._resolve(case, MONDAY_13)
         self.assertEqual(self._columns(case), (None, None, None, False, False, False))
 
@@ -64,9 +62,7 @@ class TestNextDue(SlaCase):
         with self._at(MONDAY_10):
             self.env["care.sla.clock"]._meet(case, ["first_response"])
         self._stage(case, "waiting_customer", MONDAY_10)
-        self.assertEqual(
-            self._columns(case), (None, None, "resolution", True, False, False)
-        )
+        self.assertEqual(self._columns(case), (None, None, "resolution", True, False, False))
         self.assertEqual(case.promise_status, "paused")
         self._stage(case, "progress", MONDAY_13)
         self.assertEqual(self._columns(case)[0], self._clock(case, "resolution").due_at)
@@ -118,9 +114,7 @@ class TestNextDue(SlaCase):
                 self.assertEqual(case.promise_status, status)
                 self.assertEqual(self._by_status(case), {status: case})
                 for other in ("late", "risk", "today", "running", "paused", "failed", False):
-                    found = case.search(
-                        [("id", "=", case.id), ("promise_status", "=", other)]
-                    )
+                    found = case.search([("id", "=", case.id), ("promise_status", "=", other)])
                     self.assertEqual(found, case if other == status else case.browse(), other)
 
     def test_due_today_ends_at_the_users_midnight(self):

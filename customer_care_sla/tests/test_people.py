@@ -37,9 +37,7 @@ class TestPeople(SlaCase):
             (node,) = arch.xpath(f"//filter[@name='{name}']")
             domain += safe_eval(node.get("domain"), {"uid": user.id})
         rows = clocks._read_group(domain, ["owner_id"], ["id:recordset"])
-        return {
-            owner.login: sorted(mine.mapped("case_id.name")) for owner, mine in rows
-        }
+        return {owner.login: sorted(mine.mapped("case_id.name")) for owner, mine in rows}
 
     def test_the_running_promises_by_person(self):
         self.assertEqual(
@@ -72,9 +70,7 @@ class TestPeople(SlaCase):
             self.env["care.sla.clock"]._meet(self.late)
         self._stage(self.soon, "waiting_customer", TUESDAY_10)
         self.assertNotIn("care_agent", self._answers(self.leader))
-        self.assertEqual(
-            self._clock(self.soon, "resolution").state, "paused", "it stands still"
-        )
+        self.assertEqual(self._clock(self.soon, "resolution").state, "paused", "it stands still")
 
     def test_a_leader_sees_the_own_teams_and_an_agent_the_own_cases(self):
         other = self.env["care.team"].create(
@@ -92,6 +88,44 @@ class TestPeople(SlaCase):
         self.assertEqual(self._answers(outside), {})
         self.assertEqual(self._answers(self.manager)["care_agent"], ["Late"])
         self.assertEqual(self._answers(self.agent)["care_agent"], ["Late"], "the own one")
+
+    def test_promises_about_journeys_stand_beside_those_about_cases(self):
+        self._sla([("contact", "any", "hours", 4)], name="After the sale", about="care.journey")
+        with self._at(MONDAY_9):
+            journey = self._journey(self._confirmed())
+            journey.team_id = self.team
+            self.env.flush_all()
+        clocks = self.env["care.sla.clock"].with_user(self.manager)
+        clock = clocks.search([("journey_id", "=", journey.id)])
+        self.assertEqual(clock.measure, "contact")
+        for name in ("owner_id", "partner_id", "team_id"):
+            self.assertEqual(clock[name].sudo(), journey[name], name)
+        self.assertEqual(clock.owner_id.sudo(), self.rep)
+        self.assertTrue(clock.team_id)
+        both = clock | self._clock(self.late).with_user(self.manager)
+        domain = [("id", "in", both.ids)]
+        self.assertEqual(
+            {
+                owner.login: mine
+                for owner, mine in clocks._read_group(
+                    domain, ["owner_id"], ["id:recordset"], order="owner_id"
+                )
+            },
+            {"care_agent": both - clock, "care_rep": clock},
+        )
+        for name, value, found in (
+            ("owner_id", self.rep.id, clock),
+            ("owner_id", self.agent.id, both - clock),
+            ("partner_id", self.customer.id, both),
+            ("team_id", self.team.id, both.filtered(lambda c: c.team_id.id == self.team.id)),
+            ("team_id", False, both.filtered(lambda c: not c.team_id)),
+        ):
+            with self.subTest(name=name, value=value):
+                self.assertEqual(clocks.search([*domain, (name, "=", value)]), found)
+                self.assertEqual(clocks.search([*domain, (name, "!=", value)]), both - found)
+        for operator in ("ilike", "child_of"):
+            term = "Clara" if operator == "ilike" else self.customer.id
+            self.assertEqual(clocks.search([*domain, ("partner_id", operator, term)]), both)
 
     def test_how_much_of_the_time_is_used(self):
         clock = self._clock(self.soon)  # four hours from three o'clock

@@ -15,7 +15,12 @@ const BADGES = {
     running: "text-bg-info",
     met: "text-bg-success",
 };
-const BARS = {late: "bg-danger", met_late: "bg-danger", risk: "bg-warning", met: "bg-success"};
+const BARS = {
+    late: "bg-danger",
+    met_late: "bg-danger",
+    risk: "bg-warning",
+    met: "bg-success",
+};
 
 /** Fields that the countdown of a promise reads. */
 const NAMES = {
