@@ -46,6 +46,7 @@ from . import care_followup_call
 from . import res_company
 from . import res_config_settings
 from . import res_partner
+from . import res_groups
 from . import res_users
 from . import sale_order
 from . import care_checkback

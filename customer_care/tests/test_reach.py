@@ -127,7 +127,7 @@ class TestReach(CareCase):
             self.assertFalse(self._sees(record=record))
 
     def test_finding_the_own_cases_joins_no_other_table_to_every_case(self):
-        for name in ("care.case", "care.journey"):
+        for name in ("care.case", "care.journey", "care.followup"):
             query = self.env[name].with_user(self.nina)._search([])
             self.assertNotIn("JOIN", query.select().code)
             self.assertNotIn("EXISTS", query.select().code)
