@@ -38,7 +38,7 @@
     "assets": {
         "web.assets_backend": ["customer_care_sla/static/src/**/*"],
     },
-    "demo": ["demo/care_demo.xml"],
+    "demo": ["demo/care_demo.xml", "demo/care_sla_backtest_demo.xml"],
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",
     "application": False,

@@ -33,7 +33,7 @@ class CareSlaBacktestLine(models.Model):
     ended_at = fields.Datetime("Ended", readonly=True, help="Empty: it was still open.")
     late_seconds = fields.Integer("Working Seconds Late", readonly=True)
     late_hours = fields.Float(
-        "Hours Late", compute="_compute_figures", aggregator="avg", help="Working hours."
+        "Late (h)", compute="_compute_figures", aggregator="avg", help="Working hours."
     )
     decided = fields.Integer(readonly=True, help="1 once it is known whether it would be kept.")
     met = fields.Integer("Kept", readonly=True)
@@ -42,7 +42,7 @@ class CareSlaBacktestLine(models.Model):
     today_ended_at = fields.Datetime("Ended Today", readonly=True)
     today_late_seconds = fields.Integer("Working Seconds Late Today", readonly=True)
     today_late_hours = fields.Float(
-        "Hours Late Today", compute="_compute_figures", aggregator="avg", help="Working hours."
+        "Late Today (h)", compute="_compute_figures", aggregator="avg", help="Working hours."
     )
     today_decided = fields.Integer("Decided Today", readonly=True)
     today_met = fields.Integer("Kept Today", readonly=True)

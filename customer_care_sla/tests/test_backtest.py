@@ -421,7 +421,12 @@ class TestBacktest(SlaCase):
         for user in (self.agent, self.leader, self._user("care_out", "base.group_user")):
             with self.subTest(user=user.login):
                 mine = test.with_user(user)
-                for method in ("action_start", "action_stop", "action_open_lines"):
+                for method in (
+                    "action_start",
+                    "action_stop",
+                    "action_refresh",
+                    "action_open_lines",
+                ):
                     with self.assertRaises(AccessError):
                         getattr(mine, method)()
                 with self.assertRaises(AccessError):

@@ -46,13 +46,9 @@ class TestPromiseMail(SlaCase):
     def test_what_stands_still_says_that_we_wait_for_the_customer(self):
         case = self._case_at(MONDAY_9)
         self._stage(case, "waiting_customer", MONDAY_10)
-        self.assertEqual(
-            case._care_promise_lines()[-1], "Solved: paused, we wait for your answer"
-        )
+        self.assertEqual(case._care_promise_lines()[-1], "Solved: paused, we wait for your answer")
         self._stage(case, "progress", MONDAY_13)
-        self.assertEqual(
-            case._care_promise_lines()[-1], "Solved by Wed 25 Nov, 12:00 (Brussels)"
-        )
+        self.assertEqual(case._care_promise_lines()[-1], "Solved by Wed 25 Nov, 12:00 (Brussels)")
 
     def test_what_is_promised_among_ourselves_is_not_told(self):
         before = len(self._case_at(MONDAY_9)._care_promise_lines())
