@@ -151,6 +151,7 @@ class CareSlaLevel(models.Model):
     )
     res_model = fields.Char(related="policy_id.res_model")
     who = fields.Char("To Whom", compute="_compute_who")
+    moment = fields.Char("When Exactly", compute="_compute_moment")
 
     _share_check = models.Constraint(
         "CHECK (timing <> 'before' OR unit <> 'share' OR share_left BETWEEN 1 AND 99)",
@@ -220,6 +221,12 @@ class CareSlaLevel(models.Model):
                 level.position = -length if level.unit != "share" else -1000 - level.share_left
             else:
                 level.position = length
+
+    @api.depends("timing", "unit", "share_left", "amount")
+    @api.depends_context("lang")
+    def _compute_moment(self):
+        for level in self:
+            level.moment = level._when()
 
     @api.depends("action", "tell", "user_id", "assign_to")
     def _compute_who(self):

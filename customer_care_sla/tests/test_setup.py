@@ -57,17 +57,18 @@ class TestSetup(SlaCase):
             lines = {line["severity"]: line for line in form.line_ids._records}
             self.assertEqual(
                 lines["3"]["preview"],
-                "Acknowledged by Fri 16:30, first answer by Fri 17:00, solved by Mon 16:00",
+                "acknowledged by Fri 16:30, first answer by Fri 17:00, solved by Mon 16:00",
             )
             self.assertEqual(
                 lines["0"]["preview"],
-                "Acknowledged by Mon 12:00, first answer by Mon 16:00, solved by Fri 27 Nov 16:00",
+                "acknowledged by Mon 12:00, first answer by Mon 16:00, solved by Fri 27 Nov 16:00",
             )
+            self.assertIn("Critical: acknowledged by Fri 16:30", form.preview)
             with form.line_ids.edit(0) as line:
                 line.first_amount = 3
                 self.assertIn("first answer by Mon 11:00", line.preview)
                 line.ack_kind = "none"
-                self.assertTrue(line.preview.startswith("First answer by"))
+                self.assertTrue(line.preview.startswith("first answer by"))
 
     def test_the_policy_that_is_there_is_shown_and_changed(self):
         extra = self.env["care.sla.level"].create(

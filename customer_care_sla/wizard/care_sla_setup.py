@@ -57,6 +57,11 @@ class CareSlaSetup(models.TransientModel):
         "What Is Promised",
         default=lambda self: self._default_lines(),
     )
+    preview = fields.Text(
+        "A Case That Comes Now",
+        compute="_compute_preview",
+        help="By when, for a case that a customer tells us of in this moment.",
+    )
     warn_share = fields.Integer(
         "The Owner, When",
         default=lambda self: self._default_levels()["warn_share"],
@@ -197,6 +202,18 @@ class CareSlaSetup(models.TransientModel):
             except UserError as error:
                 setup.calendar_error = str(error)
 
+    @api.depends("line_ids.preview", "line_ids.severity")
+    @api.depends_context("lang")
+    def _compute_preview(self):
+        severities = self.env["care.case"]._fields["severity"]._description_selection(self.env)
+        for setup in self:
+            by_severity = {line.severity: line.preview for line in setup.line_ids}
+            setup.preview = "\n".join(
+                self.env._("%(severity)s: %(dues)s", severity=label, dues=by_severity[severity])
+                for severity, label in reversed(severities)
+                if by_severity.get(severity)
+            )
+
     # ------------------------------------------------------------
     # Saving
     # ------------------------------------------------------------
@@ -329,11 +346,7 @@ class CareSlaSetupLine(models.TransientModel):
     first_kind = fields.Selection(KINDS, "Unit of the First Answer", required=True, default="hours")
     solve_amount = fields.Float("Solved")
     solve_kind = fields.Selection(KINDS, "Unit of the Solution", required=True, default="days")
-    preview = fields.Char(
-        "A Case That Comes Now",
-        compute="_compute_preview",
-        help="By when, for a case that the customer tells us of in this moment.",
-    )
+    preview = fields.Char(compute="_compute_preview", help="By when, for a case that comes now.")
 
     def _said(self, column):
         """(amount, kind) of a column."""
@@ -379,8 +392,7 @@ class CareSlaSetupLine(models.TransientModel):
                 for column in COLUMNS.values()
                 if (due := line._due(setup, *line._said(column)))
             ]
-            text = ", ".join(dues)
-            line.preview = text[:1].upper() + text[1:]
+            line.preview = ", ".join(dues)
 
     def _due(self, setup, amount, kind):
         """When that would be over, as people of the company read it; False where nothing is
