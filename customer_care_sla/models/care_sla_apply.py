@@ -203,6 +203,7 @@ class CareSlaApply(models.Model):
         )
         if not found:
             return None
+        found._settle()
         changed = clocks._change_to(self._changes(found))
         return {
             "last_id": found[-1].id,

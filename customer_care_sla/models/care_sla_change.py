@@ -47,6 +47,7 @@ class CareSlaClock(models.Model):
         if not records:
             return
         clocks = self.sudo().search([(records._care_link, "in", records.ids)])
+        clocks._settle()
         live = clocks.filtered(lambda clock: clock.state in self._live_states)
         measures = {*those(records._name, "case_opened"), *live.mapped("measure")}
         choices = self.env["care.sla.policy"]._choose(records, measures)
@@ -57,6 +58,13 @@ class CareSlaClock(models.Model):
             waiting._trigger_due()
         known = {(clock._record(), clock.measure) for clock in clocks}
         self._start_missing(records, choices, known)
+
+    def _settle(self):
+        """What has waited as long as it may runs already, though the cron has not looked yet."""
+        now = self._now()
+        self.filtered(
+            lambda clock: clock.state == "paused" and clock.next_at and clock.next_at <= now
+        )._stop_waiting(now)
 
     @api.model
     def _start_missing(self, records, choices, known):
@@ -158,7 +166,7 @@ class CareSlaClock(models.Model):
                     clockwork.due_after, due, [still for still in stills if still.stop]
                 )
             terms = MEASURES_BY_NAME[measure].pauses and choice.policy.terms
-            levels = self._prepare_levels(choice.policy, measure, plan.seconds, worktime, due)
+            levels = self._prepare_levels(choice.policy, measure, plan.seconds)
             paused = {}
             if self.state == "paused":
                 paused = self._prepare_pause(
@@ -180,12 +188,13 @@ class CareSlaClock(models.Model):
         before = self._promised_until()
         if before == due and self._is_promised(vals):
             return {}
+        # what was late by the promise before was late, whoever has looked
+        late = next((moment for moment in (before, due) if moment < now), False)
         return {
             **vals,
             "why": choice.why,
             "error": False,
-            # also what was broken before anybody has noted it
-            "breached_at": self.breached_at or (before < now and before) or (due < now and due),
+            "breached_at": self.breached_at or late,
             "levels_passed": 0,
             "due_at": due,
             # who is to be told of what has passed by that is seen to by the cron

@@ -382,8 +382,9 @@ class CareSlaClock(models.Model):
         )
         if measures:
             domain &= Domain("measure", "in", list(measures))
+        columns = [name for name, field in self._fields.items() if field.store and field.prefetch]
         # sudo: clocks follow the record, whoever moves it
-        return self.sudo().search(domain)
+        return self.sudo().search_fetch(domain, columns)
 
     @api.model
     def _stage_entered(self, records):

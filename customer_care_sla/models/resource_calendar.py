@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import api, fields, models
 
 
 class ResourceCalendar(models.Model):
@@ -15,7 +15,7 @@ class ResourceCalendar(models.Model):
         # sudo: hours without a company are for companies their editor may not see
         calendars = self.sudo()
         if not all(calendar.company_id for calendar in calendars):
-            return calendars.env["res.company"].search([])  # there are few
+            return calendars.env["res.company"].search(fields.Domain.TRUE)  # there are few
         return calendars.company_id
 
     def _care_hours_changed(self, companies=None):
@@ -78,7 +78,7 @@ class ResourceCalendarLeaves(models.Model):
         # sudo: as for the hours themselves
         leaves = self.sudo()
         if not all(leave.company_id for leave in leaves):
-            return leaves.env["res.company"].search([])  # there are few
+            return leaves.env["res.company"].search(fields.Domain.TRUE)  # there are few
         return leaves.company_id
 
     def _care_hours_changed(self, companies=None):

@@ -21,3 +21,4 @@ from . import test_replay
 from . import test_measures
 from . import test_pauses
 from . import test_changes
+from . import test_histories
