@@ -39,6 +39,7 @@
         "web.assets_backend": ["customer_care_sla/static/src/**/*"],
     },
     "demo": ["demo/care_demo.xml", "demo/care_sla_backtest_demo.xml"],
+    "pre_init_hook": "pre_init_hook",
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",
     "application": False,

@@ -1,4 +1,28 @@
+from odoo.tools import SQL
+from odoo.tools.sql import create_column
+
 from odoo.addons.customer_care.hooks import release_inherited
+
+#: Columns of a case that say what is due next.
+NEXT_COLUMNS = {
+    "promise_due_at": "timestamp",
+    "promise_risk_at": "timestamp",
+    "promise_measure": "varchar",
+    "promise_paused": "bool",
+    "promise_broken": "bool",
+    "promise_failed": "bool",
+}
+
+
+def pre_init_hook(env):
+    """Make the columns of cases before Odoo does, which would compute them for each old case:
+    nothing is promised for one yet.
+    """
+    have = env.execute_query(
+        SQL("SELECT column_name FROM information_schema.columns WHERE table_name = 'care_case'")
+    )
+    for name in NEXT_COLUMNS.keys() - {name for (name,) in have}:
+        create_column(env.cr, "care_case", name, NEXT_COLUMNS[name])
 
 
 def post_init_hook(env):

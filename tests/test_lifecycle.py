@@ -181,6 +181,8 @@ def test_installing_later_onto_live_cases_removing_and_installing_again_leaves_n
     )
     assert str(opened) in clocks, "an open case gets its promise"
     assert str(closed) not in clocks, "a closed case does not"
+    due = care_env.sql(bare, "SELECT id FROM care_case WHERE promise_due_at IS NOT NULL")
+    assert set(due) == set(clocks), "and shows when it is due"
     assert care_env.sql(bare, "SELECT count(*) FROM care_survey_invitation") == ["0"]
     used = odoo_shell(
         bare,

@@ -1,7 +1,13 @@
 from odoo.tests import tagged
 from odoo.tools import file_open
 
-from odoo.addons.customer_care_sla.hooks import post_init_hook, uninstall_hook
+from odoo.addons.customer_care_sla.hooks import (
+    NEXT_COLUMNS,
+    post_init_hook,
+    pre_init_hook,
+    uninstall_hook,
+)
+from odoo.addons.customer_care_sla.models.care_sla_next import NEXT
 
 from .common import MONDAY_9, MONDAY_10, TUESDAY_10, SlaCase
 
@@ -47,6 +53,19 @@ class TestInstall(SlaCase):
         self._cron_at(TUESDAY_10)
         self.assertFalse(any(clocks.mapped("is_late")))
         self.assertFalse(clocks.alert_ids, "nobody is told of the past")
+
+    def test_the_columns_made_before_the_installation_are_those_of_the_fields(self):
+        case = self.env["care.case"]
+        self.assertEqual(
+            NEXT_COLUMNS, {name: case._fields[name].column_type[0] for name in NEXT}
+        )
+        self.env.cr.execute("ALTER TABLE care_case DROP COLUMN promise_paused")
+        pre_init_hook(self.env)
+        self.env.cr.execute(
+            "SELECT data_type FROM information_schema.columns"
+            " WHERE table_name = 'care_case' AND column_name = 'promise_paused'"
+        )
+        self.assertEqual(self.env.cr.fetchall(), [("boolean",)])
 
     def test_installing_twice_makes_nothing_twice(self):
         case = self._live()

@@ -35,6 +35,8 @@ export class CareCountdownField extends Component {
         this.shown = useState({key: null});
         onWillRender(() => {
             this.stand = this.standAt(Date.now());
+            // read, so that a change of it renders
+            this.key = this.shown.key;
         });
         useTicker((now) => {
             const {state, text} = this.standAt(now);
