@@ -214,14 +214,11 @@ class CareSlaAlert(models.Model):
 
     def _fill_users(self):
         """Who is told, now: whoever is away or has left is stood in for."""
-        memo = {}
         for alert in self:
             record = alert.clock_id._record()
             user = alert._who(record) or record.owner_id
-            key = (user, record.team_id, record.company_id)
-            if key not in memo:
-                memo[key] = record._present(user, record.team_id)
-            alert.user_id = memo[key]
+            # one by one: who may be told of a confidential case is not who else would be
+            alert.user_id = record._present(user, record.team_id)
 
     def _who(self, record):
         self.ensure_one()

@@ -127,8 +127,12 @@ class CareSlaClock(models.Model):
         stills = self.env["care.sla.pause"]._stills(clocks)
         for clock, job, calendar in work:
             worktime = job[2].error or worktimes[job[0].company_id, calendar]
-            if code == "record" and calendar and clock.worktime_id.calendar_id == calendar:
-                worktime = clock.worktime_id
+            kept = clock.worktime_id
+            if calendar and kept.calendar_id == calendar and not isinstance(worktime, str):
+                same = code == "record" or clockwork.same_hours(
+                    kept._worktime(), worktime._worktime()
+                )
+                worktime = kept if same else worktime
             vals = clock._prepare_change(code, job, worktime, stills.get(clock, []))
             if vals:
                 result[clock] = vals
@@ -161,16 +165,18 @@ class CareSlaClock(models.Model):
                 raise UserError(worktime)
             worktime, plan = self._plan_of(job, worktime)
             due = plan.due
+            ended = [still for still in stills if still.stop]
             if choice.line.kind != "date":
-                worktime, due = worktime._apply(
-                    clockwork.due_after, due, [still for still in stills if still.stop]
-                )
+                worktime, due = worktime._apply(clockwork.due_after, due, ended)
+            # by other hours what was paused is another time, too
+            worktime, stood = worktime._apply(clockwork.standing, ended, now)
             terms = MEASURES_BY_NAME[measure].pauses and choice.policy.terms
-            levels = self._prepare_levels(choice.policy, measure, plan.seconds)
+            solved = stood.pop(clockwork.SOLVED, 0)
+            levels = self._prepare_levels(choice.policy, measure, plan.seconds, worktime, due)
             paused = {}
             if self.state == "paused":
                 paused = self._prepare_pause(
-                    worktime, due, self.paused_at, self.paused_for, terms, self.paused_by
+                    worktime, due, self.paused_at, self.paused_for, terms, stood
                 )
             passed, next_at = self._next_level(worktime, due, levels, 0, now)
         except (UserError, WorkTimeError) as error:
@@ -184,6 +190,9 @@ class CareSlaClock(models.Model):
             "worktime_id": worktime.id,
             "terms": terms,
             "levels": levels,
+            "paused_by": stood,
+            "paused_seconds": sum(stood.values()),
+            "solved_seconds": solved,
         }
         before = self._promised_until()
         if before == due and self._is_promised(vals):
@@ -194,7 +203,6 @@ class CareSlaClock(models.Model):
             **vals,
             "why": choice.why,
             "error": False,
-            "breached_at": self.breached_at or late,
             "levels_passed": 0,
             "due_at": due,
             # who is to be told of what has passed by that is seen to by the cron
@@ -211,6 +219,7 @@ class CareSlaClock(models.Model):
                 ],
             ],
             **paused,
+            "breached_at": self.breached_at or late,
         }
 
     def _is_promised(self, vals):
@@ -234,6 +243,7 @@ class CareSlaClock(models.Model):
             else:
                 clock.write(vals)
                 changed |= clock
+        changed.pause_ids._reckon()
         over._give_up()
         running = changed.filtered(lambda clock: clock.state in ("running", "paused"))
         running._fit()
@@ -293,6 +303,13 @@ class CareSlaPause(models.Model):
         for pause in pauses:
             stills.setdefault(pause.clock_id.with_env(clocks.env), []).append(pause._still())
         return stills
+
+    def _reckon(self):
+        """By the hours that their promises go by now."""
+        for pause in self.filtered("stopped_at"):
+            seconds = pause.clock_id._worked(pause.started_at, pause.stopped_at)
+            if seconds != pause.seconds:
+                pause.seconds = seconds
 
 
 class CareCase(models.Model):

@@ -5,23 +5,27 @@ calendar, day by day, and every answer walks along them from the beginning.
 """
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import pytz
 
 
+@lru_cache(maxsize=64)
 def opening_hours(tz, week, closed, first, days):
     """The stretches in which somebody works.
 
-    :param dict week: weekday -> list of (hour from, hour to)
-    :param closed: list of (from, to), naive UTC
+    :param tuple week: (weekday, hour from, hour to) of each line
+    :param tuple closed: (from, to) of each, naive UTC
     :param date first: the first day
-    :return: sorted list of (opening, closing), naive UTC
+    :return: sorted tuple of (opening, closing), naive UTC
     """
     zone = pytz.timezone(tz)
     found = []
     for number in range(days):
         day = first + timedelta(days=number)
-        for hour_from, hour_to in week.get(day.weekday(), ()):
+        for weekday, hour_from, hour_to in week:
+            if weekday != day.weekday():
+                continue
             stretch = []
             for hour in (hour_from, hour_to):
                 local = datetime(day.year, day.month, day.day) + timedelta(hours=hour)
@@ -48,7 +52,7 @@ def merged(stretches):
             result[-1] = (result[-1][0], max(result[-1][1], closing))
         else:
             result.append((opening, closing))
-    return result
+    return tuple(result)
 
 
 def worked(hours, start, stop):
@@ -76,27 +80,33 @@ def later(hours, start, seconds):
     raise AssertionError("no hours left")
 
 
-def days_later(hours, tz, start, days):
-    """The same clock time on the ``days``-th next working day, within its hours."""
+def day_of(moment, tz):
+    return pytz.utc.localize(moment).astimezone(pytz.timezone(tz)).date()
+
+
+@lru_cache(maxsize=64)
+def working_days(hours, tz):
+    """Day -> its stretches; one over midnight belongs to both days."""
     zone = pytz.timezone(tz)
-
-    def day_of(moment):
-        return pytz.utc.localize(moment).astimezone(zone).date()
-
-    counted = next(max(opening, start) for opening, closing in hours if closing > start)
-    # a stretch over midnight works on both days
     by_day = {}
     for opening, closing in hours:
         moment = opening
         while moment < closing:
-            midnight = zone.localize(
-                datetime.combine(day_of(moment) + timedelta(days=1), datetime.min.time())
-            )
+            day = day_of(moment, tz)
+            midnight = zone.localize(datetime(day.year, day.month, day.day) + timedelta(days=1))
             end = min(closing, midnight.astimezone(pytz.utc).replace(tzinfo=None))
-            by_day.setdefault(day_of(moment), []).append((moment, end))
+            by_day.setdefault(day, []).append((moment, end))
             moment = end
-    following = sorted(day for day in by_day if day > day_of(counted))
-    day = following[days - 1]
+    return by_day
+
+
+def days_later(hours, tz, start, days):
+    """The same clock time on the ``days``-th next working day, within its hours."""
+    counted = next(max(opening, start) for opening, closing in hours if closing > start)
+    by_day = working_days(hours, tz)
+    today = day_of(counted, tz)
+    day = sorted(day for day in by_day if day > today)[days - 1]
+    zone = pytz.timezone(tz)
     clock = pytz.utc.localize(counted).astimezone(zone).time()
     wanted = zone.localize(datetime.combine(day, clock))
     wanted = wanted.astimezone(pytz.utc).replace(tzinfo=None)
@@ -235,8 +245,6 @@ class Story:
         if paused:
             since = self.stills[-1][0]
             told["remaining"] = (
-                -worked(self.hours, due, since)
-                if due < since
-                else worked(self.hours, since, due)
+                -worked(self.hours, due, since) if due < since else worked(self.hours, since, due)
             )
         return told

@@ -1,7 +1,7 @@
 """What a promise does while it runs, as plain arithmetic over working time.
 
 No ORM and no database: the engine, the back-test and the tests use the same functions. The first
-argument of each is a :class:`~odoo.addons.customer_care.tools.worktime.WorkTime`; moments are
+argument of most is a :class:`~odoo.addons.customer_care.tools.worktime.WorkTime`; moments are
 naive UTC, durations whole seconds.
 
 A *still* is a stretch in which a clock stood still: a pause, or the time between solved and
@@ -9,6 +9,7 @@ reopened. Stills of one clock follow each other and do not overlap; the last one
 """
 
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 #: The reason of a still between solved and reopened: neither elapsed nor paused.
@@ -36,6 +37,13 @@ class Segment(NamedTuple):
     kind: str
     reason: str
     worked: int
+
+
+@lru_cache(maxsize=256)
+def same_hours(one, other):
+    """Whether two snapshots say the same wherever both know something."""
+    start, end = max(one.start, other.start), min(one.end, other.end)
+    return one.tz == other.tz and one.segments(start, end) == other.segments(start, end)
 
 
 def moved(hours, due, since, until):
