@@ -4,7 +4,7 @@ from odoo import api, models
 class CareDemo(models.AbstractModel):
     """What the reports of the demo data read."""
 
-    _inherit = "care.demo"
+    _inherit = "care.demo"  # pylint: disable=consider-merging-classes-inherited
 
     @api.model
     def _load_promise_facts(self):

@@ -21,6 +21,14 @@ class CareSlaClock(models.Model):
         "care.team", related=None, compute="_compute_of_record", search="_search_team_id"
     )
 
+    record_name = fields.Char("About", compute="_compute_record_name")
+
+    @api.depends("case_id.display_name", "journey_id.display_name")
+    def _compute_record_name(self):
+        for clock in self:
+            # sudo: as in `_compute_of_record`
+            clock.record_name = clock.sudo()._record().display_name
+
     @api.depends(*(f"{link}.{name}" for link in ("case_id", "journey_id") for name in OF_RECORD))
     def _compute_of_record(self):
         for clock in self:

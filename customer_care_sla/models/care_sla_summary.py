@@ -61,6 +61,7 @@ class CareSlaSummary(models.Model):
         mine = facts._search(
             [("measure", "in", ("promise_kept", "promise_time", "promise_pause"))], order="id"
         )
+        columns = ("id", *self._depends["care.fact"])
         return SQL(
             """
             SELECT id, month, promise, company_id, team_id, count, late_count, kept_share,
@@ -68,7 +69,7 @@ class CareSlaSummary(models.Model):
                 customer_seconds / NULLIF(elapsed + paused, 0)::float AS customer_share,
                 third_party_seconds / NULLIF(elapsed + paused, 0)::float AS third_party_share
             FROM (
-                SELECT min(care_fact.id) AS id, date_trunc('month', day)::date AS month, promise,
+                SELECT min(id) AS id, date_trunc('month', day)::date AS month, promise,
                     company_id, team_id,
                     sum(denominator)::int AS count,
                     sum(denominator - numerator)::int AS late_count,
@@ -83,12 +84,12 @@ class CareSlaSummary(models.Model):
                         WHERE pause_reason = 'customer'), 0) AS customer_seconds,
                     COALESCE(sum(seconds) FILTER (
                         WHERE pause_reason = 'third_party'), 0) AS third_party_seconds
-                FROM care_fact WHERE care_fact.id IN %(mine)s
+                FROM %(mine)s facts
                 GROUP BY date_trunc('month', day), promise, company_id, team_id
             ) figures
             """,
             small=SMALL,
-            mine=mine.subselect(),
+            mine=mine.subselect(*(SQL.identifier("care_fact", name) for name in columns)),
         )
 
     def _check_access(self, operation):

@@ -56,9 +56,7 @@ class TestInstall(SlaCase):
 
     def test_the_columns_made_before_the_installation_are_those_of_the_fields(self):
         case = self.env["care.case"]
-        self.assertEqual(
-            NEXT_COLUMNS, {name: case._fields[name].column_type[0] for name in NEXT}
-        )
+        self.assertEqual(NEXT_COLUMNS, {name: case._fields[name].column_type[0] for name in NEXT})
         self.env.cr.execute("ALTER TABLE care_case DROP COLUMN promise_paused")
         pre_init_hook(self.env)
         self.env.cr.execute(

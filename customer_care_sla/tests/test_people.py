@@ -100,6 +100,8 @@ class TestPeople(SlaCase):
         self.assertEqual(clock.measure, "contact")
         for name in ("owner_id", "partner_id", "team_id"):
             self.assertEqual(clock[name].sudo(), journey[name], name)
+        self.assertEqual(clock.record_name, journey.display_name)
+        self.assertEqual(self._clock(self.late).record_name, self.late.display_name)
         self.assertEqual(clock.owner_id.sudo(), self.rep)
         self.assertTrue(clock.team_id)
         both = clock | self._clock(self.late).with_user(self.manager)
