@@ -421,10 +421,16 @@ def ms(measures, each=1):
     return median(taken.seconds for taken in measures) * 1000 / each
 
 
+def more_ms(measures, bare, each):
+    """What is more than without, round by round: a machine is not as fast in all of them."""
+    pairs = zip(measures, bare, strict=True)
+    return median(taken.seconds - less.seconds for taken, less in pairs) * 1000 / each
+
+
 def compared(name, each, ours, bare, peer, peer_bare, peer_each):
     """What the promises add to a piece of work, beside what the peer's add."""
-    more = ms(ours, each) - ms(bare, each)
-    peer_more = ms(peer, peer_each) - ms(peer_bare, peer_each)
+    more = more_ms(ours, bare, each)
+    peer_more = more_ms(peer, peer_bare, peer_each)
     peers = "peer's" if "stage in batch" in name else "the peer's"
     return {
         f"{name} / without": ratio(ours, bare),
