@@ -1071,7 +1071,8 @@ class CareSlaClock(models.Model):
         with what it has gone through; the other ends with the case that is merged. Nobody
         gains time by merging, and a promise that was broken stays broken.
 
-        An answer that the customer has had to one of the cases answers both.
+        An answer that the customer has had to one of the cases answers both. With a case that is
+        solved already only what is owed goes along.
         """
         clocks = self.search([("case_id", "in", (sources | target).ids)], order="id")
         clocks = clocks.filtered(lambda clock: clock.measure != "stage")
@@ -1080,6 +1081,8 @@ class CareSlaClock(models.Model):
         )
         # they are numbered by what they are about, which goes along
         owed.write({"case_id": target.id})
+        if target.stage_category not in ("open", "waiting"):
+            return
         for measure, mine in (clocks - owed).grouped("measure").items():
             kept = mine.filtered(lambda clock: clock.case_id == target).sorted("cycle")[-1:]
             theirs = mine.filtered(lambda clock: clock.case_id in sources)

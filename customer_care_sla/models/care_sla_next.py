@@ -12,11 +12,15 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL, format_datetime
 
+from odoo.addons.customer_care.models.care_due_mixin import insert_new
+
 #: The columns that follow the clocks of a case.
 NEXT = (
     *("promise_due_at", "promise_risk_at", "promise_measure"),
     *("promise_paused", "promise_broken", "promise_failed"),
 )
+#: What reads these columns, of which the cache does not know.
+FOLLOWING = ("promise_status", "promise_late", "promise_label")
 #: What of a clock shows on its case.
 SHOWN = {"case_id", "due_at", "held_due_at", "measure", "risk_at", "state"}
 #: How a promise stands, the one to look at first before the others.
@@ -93,9 +97,27 @@ class CareSlaClock(models.Model):
                 worktime = self.env["care.worktime"].browse(vals["worktime_id"])
                 memo[key] = self._risk_moment(worktime, vals["due_at"], levels)
             vals["risk_at"] = memo[key]
-        clocks = super()._insert_new(vals_list)
-        cases = {vals["case_id"] for vals in vals_list if vals.get("case_id")}
-        self._show_next(self.env["care.case"].browse(cases))
+        cases = self.env["care.case"].browse(
+            {vals["case_id"] for vals in vals_list if vals.get("case_id")}
+        )
+
+        def show(insert):
+            # as they were before and the new ones, which the statement cannot see yet
+            live = SQL(
+                "SELECT * FROM care_sla_clock WHERE case_id = ANY(%s) UNION ALL SELECT * FROM new",
+                list(cases.ids),
+            )
+            return SQL(
+                "WITH new AS (%s), clocks AS (%s), %s SELECT id FROM new",
+                insert,
+                live,
+                cases._next_sql(SQL("clocks")),
+            )
+
+        # sudo: the case shows its promises, whoever made them
+        cases = cases.sudo()
+        clocks = insert_new(self, vals_list, show if cases else None)
+        cases.invalidate_recordset([*NEXT, *FOLLOWING], flush=False)
         return clocks
 
     def write(self, vals):
@@ -145,7 +167,7 @@ class CareSlaClock(models.Model):
         for name in NEXT:
             self.env.add_to_compute(cases._fields[name], cases)
         # they read these columns, whose changes the cache does not see
-        cases.invalidate_recordset(["promise_status", "promise_late", "promise_label"], flush=False)
+        cases.invalidate_recordset(FOLLOWING, flush=False)
 
 
 class CareCase(models.Model):
@@ -230,41 +252,47 @@ class CareCase(models.Model):
         cases = self - fresh
         if not cases:
             return
-        columns = [SQL.identifier(name) for name in NEXT]
+        table = SQL.identifier(clocks._table)
+        self.env.execute_query(SQL("WITH %s SELECT id FROM shown", cases._next_sql(table)))
+        cases.invalidate_recordset(NEXT, flush=False)
+
+    def _next_sql(self, clocks):
+        """The parts of a statement that bring these cases up to date, under the name ``shown``.
+
+        :param SQL clocks: name of what has the columns of clocks
+        """
         new = [SQL.identifier("next", name) for name in NEXT]
-        self.env.execute_query(
-            SQL(
-                """
-                WITH next AS (
-                    SELECT asked.id,
-                        min(c.due_at) FILTER (WHERE c.state = 'running') AS promise_due_at,
-                        min(c.risk_at) FILTER (WHERE c.state = 'running') AS promise_risk_at,
-                        (array_agg(c.measure ORDER BY c.state = 'running' DESC,
-                            c.state = 'paused' DESC, COALESCE(c.due_at, c.held_due_at), c.id
-                        ))[1] AS promise_measure,
-                        bool_or(c.state = 'paused') AS promise_paused,
-                        bool_or(c.breached_at IS NOT NULL
-                            AND (c.due_at IS NULL OR c.breached_at < c.due_at)
-                        ) AS promise_broken,
-                        bool_or(c.state NOT IN ('running', 'paused')) AS promise_failed
-                    FROM unnest(%(ids)s) AS asked(id)
-                    LEFT JOIN care_sla_clock c ON c.case_id = asked.id AND c.state IN %(live)s
-                    GROUP BY asked.id
-                )
+        changes = zip((SQL.identifier(name) for name in NEXT), new, strict=True)
+        return SQL(
+            """
+            next AS (
+                SELECT asked.id,
+                    min(c.due_at) FILTER (WHERE c.state = 'running') AS promise_due_at,
+                    min(c.risk_at) FILTER (WHERE c.state = 'running') AS promise_risk_at,
+                    (array_agg(c.measure ORDER BY c.state = 'running' DESC,
+                        c.state = 'paused' DESC, COALESCE(c.due_at, c.held_due_at), c.id
+                    ))[1] AS promise_measure,
+                    bool_or(c.state = 'paused') AS promise_paused,
+                    bool_or(c.breached_at IS NOT NULL
+                        AND (c.due_at IS NULL OR c.breached_at < c.due_at)) AS promise_broken,
+                    bool_or(c.state NOT IN ('running', 'paused')) AS promise_failed
+                FROM unnest(%(ids)s) AS asked(id)
+                LEFT JOIN %(clocks)s c ON c.case_id = asked.id AND c.state IN %(live)s
+                GROUP BY asked.id
+            ),
+            shown AS (
                 UPDATE care_case SET %(changes)s
                 FROM next WHERE care_case.id = next.id AND (%(old)s) IS DISTINCT FROM (%(new)s)
                 RETURNING care_case.id
-                """,
-                ids=list(cases.ids),
-                live=clocks._live_states,
-                changes=SQL(", ").join(
-                    SQL("%s = %s", *pair) for pair in zip(columns, new, strict=True)
-                ),
-                old=SQL(", ").join(SQL.identifier("care_case", name) for name in NEXT),
-                new=SQL(", ").join(new),
             )
+            """,
+            ids=list(self.ids),
+            clocks=clocks,
+            live=self.env["care.sla.clock"]._live_states,
+            changes=SQL(", ").join(SQL("%s = %s", *change) for change in changes),
+            old=SQL(", ").join(SQL.identifier("care_case", name) for name in NEXT),
+            new=SQL(", ").join(new),
         )
-        cases.invalidate_recordset(NEXT, flush=False)
 
     @api.depends(*NEXT)
     def _compute_promise_status(self):

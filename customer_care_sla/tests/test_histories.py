@@ -370,7 +370,8 @@ class Telling:
         other_due = self.open_due(other)
         other._merge_into(first)
         self.env.invalidate_all()
-        for measure in ("resolution", "first_response", "update"):
+        moving = () if self.stage[first] == "resolved" else MEASURES
+        for measure in moving:
             mine, theirs = first_due.get(measure), other_due.get(measure)
             if mine is not None and theirs is not None and theirs < mine:
                 ours, others = self.clocks[first][measure], self.clocks[other][measure]
