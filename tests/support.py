@@ -299,6 +299,7 @@ NOT_IN_SCENE = {
     "care.digest",
     "care.handoff",
     "care.promise",
+    "care.sla.backtest",
     "care.sla.alert",
     "care.sla.apply",
 }

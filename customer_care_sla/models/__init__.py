@@ -25,3 +25,5 @@ from . import care_team
 from . import mail_activity
 from . import res_company
 from . import resource_calendar
+from . import care_sla_backtest
+from . import care_sla_backtest_line

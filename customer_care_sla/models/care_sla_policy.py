@@ -276,7 +276,10 @@ class CareSlaPolicy(models.Model):
             [("company_id", "in", (False, company_id))]
         )
         # a promise to an archived customer or tier is no promise to everybody
-        policies = policies.with_context(active_test=False)
+        return policies.with_context(active_test=False)._as_book()
+
+    def _as_book(self):
+        """These policies, in their order, as plain values."""
         book = tuple(
             Policy(
                 policy.id,
@@ -294,7 +297,7 @@ class CareSlaPolicy(models.Model):
                 policy.level_ids._plain(),
                 policy._terms(),
             )
-            for policy in policies
+            for policy in self
         )
         return Book(
             book, frozenset((policy.model, line[0]) for policy in book for line in policy.lines)
