@@ -1,9 +1,33 @@
+from odoo.tools import SQL
+from odoo.tools.sql import create_column
+
 from odoo.addons.customer_care.hooks import release_inherited
+
+#: Columns of a case that say what is due next.
+NEXT_COLUMNS = {
+    "promise_due_at": "timestamp",
+    "promise_risk_at": "timestamp",
+    "promise_measure": "varchar",
+    "promise_paused": "bool",
+    "promise_broken": "bool",
+    "promise_failed": "bool",
+}
+
+
+def pre_init_hook(env):
+    """Make the columns of cases before Odoo does, which would compute them for each old case:
+    nothing is promised for one yet.
+    """
+    have = env.execute_query(
+        SQL("SELECT column_name FROM information_schema.columns WHERE table_name = 'care_case'")
+    )
+    for name in NEXT_COLUMNS.keys() - {name for (name,) in have}:
+        create_column(env.cr, "care_case", name, NEXT_COLUMNS[name])
 
 
 def post_init_hook(env):
-    """Open cases get their promises too, counted from now: see ``_start_live``."""
-    env["care.sla.clock"]._start_live()
+    """Nothing is promised for what is there already before somebody has seen how much that is."""
+    env["care.sla.apply"]._offer_live()
 
 
 def uninstall_hook(env):
@@ -11,7 +35,7 @@ def uninstall_hook(env):
     which keep policies from being deleted.
     """
     types = env["mail.activity.type"].browse()
-    for name in ("at_risk", "broken"):
+    for name in ("at_risk", "broken", "waited"):
         types |= (
             env.ref(f"customer_care_sla.mail_activity_type_{name}", raise_if_not_found=False)
             or types.browse()

@@ -294,7 +294,15 @@ def together(*works):
 
 
 #: Planned rows of which :data:`SCENE` has none.
-NOT_IN_SCENE = {"care.backfill", "care.digest", "care.handoff", "care.promise"}
+NOT_IN_SCENE = {
+    "care.backfill",
+    "care.digest",
+    "care.handoff",
+    "care.promise",
+    "care.sla.backtest",
+    "care.sla.alert",
+    "care.sla.apply",
+}
 #: Whatever breaks "exactly once": each line is a wrong row.
 BROKEN = {
     "two journeys of an order": """

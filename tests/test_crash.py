@@ -85,6 +85,10 @@ def everything_is_due(env):
     broken.filter_domain = '[]'
     for case in env['care.case'].browse(cases[:4]):
         case._customer_answers('yes')
+    for rule in 'care.sla.apply' in env and env['care.sla.policy'].search([]) or ():
+        for line in rule.target_ids.filtered(lambda line: line.amount > 1):
+            line.amount += 1
+        env['care.sla.apply'].create({'policy_id': rule.id, 'also_new': True}).action_start()
     env.flush_all()
     # a day has passed
     for name in models(env):

@@ -176,11 +176,23 @@ def test_installing_later_onto_live_cases_removing_and_installing_again_leaves_n
     assert care_env.sql(bare, cases) == registered
     assert care_env.sql(bare, "SELECT count(*) FROM mail_mail") == mails
     opened, _resolved, closed = live["cases"]
+    assert care_env.sql(bare, "SELECT count(*) FROM care_sla_clock") == ["0"], "asked first"
+    odoo_shell(
+        bare,
+        """
+        offered = env['care.sla.apply'].search([('state', '=', 'draft')])
+        assert offered.new_count
+        offered.action_start()
+        offered._cron_run_due()
+        """,
+    )
     clocks = care_env.sql(
         bare, "SELECT DISTINCT case_id FROM care_sla_clock WHERE state = 'running'"
     )
     assert str(opened) in clocks, "an open case gets its promise"
     assert str(closed) not in clocks, "a closed case does not"
+    due = care_env.sql(bare, "SELECT id FROM care_case WHERE promise_due_at IS NOT NULL")
+    assert set(due) == set(clocks), "and shows when it is due"
     assert care_env.sql(bare, "SELECT count(*) FROM care_survey_invitation") == ["0"]
     used = odoo_shell(
         bare,

@@ -31,7 +31,13 @@ class World:
             self.sql(
                 f"UPDATE care_sla_clock SET due_at = due_at - interval '{days} days',"
                 f" first_due_at = first_due_at - interval '{days} days',"
-                f" started_at = started_at - interval '{days} days' WHERE state = 'running'"
+                f" started_at = started_at - interval '{days} days',"
+                f" risk_at = risk_at - interval '{days} days' WHERE state = 'running'"
+            )
+            self.sql(
+                f"UPDATE care_case SET promise_due_at = promise_due_at - interval '{days} days',"
+                f" promise_risk_at = promise_risk_at - interval '{days} days'"
+                " WHERE promise_due_at IS NOT NULL"
             )
         if table == "care_followup":
             self.sql(

@@ -344,6 +344,7 @@ class CareDemo(models.AbstractModel):
                 "The left one, for five seconds, with the door closed. Shall I call you while you "
                 "try it?",
             ),
+            (2, "11:36", "move_case", "case_moreau", "stage_case_waiting_customer"),
             (2, "19:50", "says", "case_moreau", customer, "Yes please, tomorrow after two."),
             (
                 *(1, "15:10", "resolve", "case_moreau"),

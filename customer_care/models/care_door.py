@@ -178,12 +178,16 @@ class ResCompany(models.Model):
             return f"{case.get_base_url()}/my/cases/{case.id}/call?access_token={token}"
         return self._care_form_url(call=1) if self._care_form_is_open() else ""
 
-    def _care_opening_lines(self):
-        """When somebody is there, a line each: “Mon–Fri 9:00 AM–5:00 PM”."""
+    def _care_opening_lines(self, calendar=None):
+        """When somebody is there, a line each: “Mon–Fri 9:00 AM–5:00 PM”.
+
+        :param calendar: other working hours than the company's
+        """
         self.ensure_one()
         # sudo: opening hours are for customers
         hours = defaultdict(list)
-        for slot in self.sudo().resource_calendar_id.attendance_ids.sorted("hour_from"):
+        calendar = calendar.sudo() if calendar else self.sudo().resource_calendar_id
+        for slot in calendar.attendance_ids.sorted("hour_from"):
             if slot.day_period != "lunch" and not slot.display_type:
                 hours[int(slot.dayofweek)].append((slot.hour_from, slot.hour_to))
         names = get_day_names("abbreviated", locale=babel_locale_parse(self.env.lang))

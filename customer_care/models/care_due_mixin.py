@@ -343,7 +343,7 @@ def run_domain(model, domain, work, order, limit):
     )
 
 
-def insert_new(model, vals_list):
+def insert_new(model, vals_list, together=None):
     """Insert rows that no unique index knows yet, without an ORM ``create``.
 
     The caller gives every required column without a default; defaults, ``create_uid`` and the
@@ -351,6 +351,8 @@ def insert_new(model, vals_list):
 
     :param model: the (empty) recordset of the model
     :param list[dict] vals_list: field name -> value, all stored columns
+    :param together: called with the INSERT, which returns the new rows; gives the statement that
+        is executed in its place, which has to return their ids
     :return: the rows inserted
     """
     if not vals_list:
@@ -385,14 +387,14 @@ def insert_new(model, vals_list):
                     for name, convert in zip(names, converters, strict=True)
                 )
             )
-        result = env.execute_query(
-            SQL(
-                "INSERT INTO %s (%s) VALUES %s ON CONFLICT DO NOTHING RETURNING id",
-                SQL.identifier(model._table),
-                SQL(", ").join(map(SQL.identifier, names)),
-                SQL(", ").join(rows),
-            )
+        insert = SQL(
+            "INSERT INTO %s (%s) VALUES %s ON CONFLICT DO NOTHING RETURNING %s",
+            SQL.identifier(model._table),
+            SQL(", ").join(map(SQL.identifier, names)),
+            SQL(", ").join(rows),
+            SQL("*") if together else SQL("id"),
         )
+        result = env.execute_query(together(insert) if together else insert)
         ids.extend(row_id for (row_id,) in result)
     records = model.browse(ids)
     # caches that a create() would have brought up to date

@@ -6,7 +6,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .care_category import KINDS
+from .care_category import KINDS, SEVERITIES
 from .care_due_mixin import insert_new, run_domain
 
 #: Pieces of tenures worked on in one transaction.
@@ -83,6 +83,7 @@ class CareFact(models.Model):
     category_id = fields.Many2one("care.category", "Category", readonly=True, ondelete="set null")
     partner_id = fields.Many2one("res.partner", "Customer", readonly=True, ondelete="set null")
     kind = fields.Selection(KINDS, readonly=True, help="The kind of the case.")
+    severity = fields.Selection(SEVERITIES, readonly=True, help="The severity of the case.")
     confidential = fields.Boolean(readonly=True)
     case_id = fields.Many2one(
         "care.case", "Case", readonly=True, ondelete="set null", index="btree_not_null"
@@ -283,14 +284,17 @@ class CareFact(models.Model):
         return tiers
 
     @api.model
-    def _dimensions(self, piece, record, tiers):
-        """What a fact of this piece is filed under."""
+    def _dimensions(self, piece, record, tiers, at=None):
+        """What a fact of this piece is filed under.
+
+        :param datetime at: when it was known; the end of the piece by default
+        """
         is_case = record._name == "care.case"
         company = piece.company_id
         customer = record.partner_id.commercial_partner_id
         zone = company.with_context(tz=company._care_tz())
         return {
-            "day": fields.Datetime.context_timestamp(zone, piece.until).date(),
+            "day": fields.Datetime.context_timestamp(zone, at or piece.until).date(),
             "company_id": company.id,
             "team_id": piece.team_id.id,
             "user_id": piece.user_id.id,
@@ -300,6 +304,7 @@ class CareFact(models.Model):
             "product_id": is_case and record.product_id.id,
             "category_id": is_case and record.category_id.id,
             "kind": is_case and record.kind,
+            "severity": is_case and record.severity,
             "partner_id": customer.id,
             "confidential": is_case and record.confidential,
             piece.case_id and "case_id" or "journey_id": record.id,

@@ -31,6 +31,8 @@ class CareJourney(models.Model):
     ]
     _order = "stage_since desc, id desc"
     _care_link = "journey_id"
+    #: Models of documents on which people write to a journey's customer: see `_of_documents`.
+    _care_documents = frozenset({"care.journey", "sale.order"})
     _care_engine_fields = CareOwnedMixin._care_engine_fields | {
         "order_id",
         "name",
@@ -273,6 +275,17 @@ class CareJourney(models.Model):
         :return: the journeys that have their order now
         """
         return self.browse()
+
+    @api.model
+    def _of_documents(self, model, ids):
+        """The journeys that these documents belong to, on which people write to and call the
+        customer: extended for those of before the sale.
+
+        :param str model: one of :attr:`_care_documents`
+        """
+        if model == "sale.order":
+            return self.search([("order_id", "in", ids)])
+        return self.browse(ids) if model == self._name else self.browse()
 
     @api.model
     def _prepare_order_vals(self, order, journey_type):

@@ -678,22 +678,30 @@ class CareOwnedMixin(models.AbstractModel):
         """
         return self.company_id._care_present(user, team, leaving)
 
-    def _least_busy(self, team, memo):
+    def _least_busy(self, team, memo, without=()):
+        """
+        :param dict memo: what one batch shares, filled here
+        :param without: users who are not to have it
+        """
         members = team.member_ids.filtered(
-            lambda user: self._may_own(user, self.company_id) and not user.sudo().care_is_away
+            lambda user: (
+                user not in without
+                and self._may_own(user, self.company_id)
+                and not user.sudo().care_is_away
+            )
         )
         if not members:
             return team.leader_id
         if ("busy", team) not in memo:
             counts = self.sudo()._read_group(
                 [
-                    ("owner_id", "in", members.ids),
+                    ("owner_id", "in", team.member_ids.ids),
                     ("stage_category", "not in", ("resolved", *OVER)),
                 ],
                 ["owner_id"],
                 ["__count"],
             )
-            memo["busy", team] = {**dict.fromkeys(members, 0), **dict(counts)}
+            memo["busy", team] = {**dict.fromkeys(team.member_ids, 0), **dict(counts)}
         busy = memo["busy", team]
         owner = min(members, key=lambda user: (busy[user], user.id))
         busy[owner] += 1

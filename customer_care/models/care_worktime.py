@@ -8,6 +8,7 @@ from pytz import timezone, utc
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
+from odoo.tools.lru import LRU
 
 from ..tools.worktime import HorizonError, NoWorkingTime, WorkTime
 
@@ -20,6 +21,8 @@ MONTHS_MARGIN = 12
 # One that has to know more is made longer in these steps, up to ten years
 MONTHS_STEP = 24
 MONTHS_LIMIT = 120
+# Snapshots kept in each process
+KNOWN = 128
 
 
 @lru_cache(maxsize=128)
@@ -387,11 +390,19 @@ class CareWorktime(models.Model):
     # ------------------------------------------------------------------
 
     def _worktime(self):
-        """Return the opening hours of this row, decoded once in each process.
+        """Return the opening hours of this row, read and decoded once in each process: a row
+        never changes, and no other will ever have its id.
 
         :rtype: odoo.addons.customer_care.tools.worktime.WorkTime
         """
         self.ensure_one()
+        known = self.pool.__dict__.setdefault("_care_worktimes", LRU(KNOWN))
+        worktime = known.get(self.id)
+        if worktime is None:
+            known[self.id] = worktime = self._read_worktime()
+        return worktime
+
+    def _read_worktime(self):
         # sudo: who may read the record that is planned may know its hours
         row = self.sudo()
         worktime = _decode(row.payload)
@@ -403,14 +414,16 @@ class CareWorktime(models.Model):
         """Call a method of :class:`WorkTime`, with a longer row if this one ends
         too early (or starts too late) for it.
 
-        :param str method: ``add``, ``elapsed``, ``plan``, …
+        :param method: ``"add"``, ``"elapsed"``, ``"plan"``, …; or a function of the
+            :class:`WorkTime` and the arguments
         :return: ``(row, result)``: keep the link to that row
         :raise UserError: it would take more than ten years
         """
         row = self
+        call = method if callable(method) else getattr(WorkTime, method)
         while True:
             try:
-                return row, getattr(row._worktime(), method)(*args)
+                return row, call(row._worktime(), *args)
             except HorizonError as error:
                 row = row._get_longer(error.side)
 

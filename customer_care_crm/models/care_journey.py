@@ -1,11 +1,13 @@
 from odoo import api, fields, models
 
+from odoo.addons.customer_care.models import care_journey
 from odoo.addons.customer_care.models.care_guard import refuse_forged
 from odoo.addons.customer_care.models.care_stage import OVER
 
 
 class CareJourney(models.Model):
     _inherit = "care.journey"
+    _care_documents = care_journey.CareJourney._care_documents | {"crm.lead"}
 
     lead_id = fields.Many2one(
         "crm.lead",
@@ -124,6 +126,18 @@ class CareJourney(models.Model):
     def _before_sale(self, leads):
         """The journeys of these opportunities that have no order yet."""
         return self.search([("lead_id", "in", leads.ids), ("order_id", "=", False)])
+
+    @api.model
+    def _of_documents(self, model, ids):
+        """Also the opportunity and its quotations, as long as nothing is sold."""
+        journeys = super()._of_documents(model, ids)
+        if model == "crm.lead":
+            journeys |= self._before_sale(self.env["crm.lead"].browse(ids))
+        elif model == "sale.order":
+            # sudo: whose quotations they are, whoever works on them
+            leads = self.env["sale.order"].sudo().browse(ids).opportunity_id
+            journeys |= self._before_sale(leads)
+        return journeys
 
     @api.model
     def _join(self, orders):

@@ -377,3 +377,15 @@ class TestOpportunity(CrmCase):
         self.assertFalse(case.order_id)
         self.assertEqual(case.partner_id, self.customer)
         self.assertEqual(journey.open_case_count, 1)
+
+    def test_what_is_written_on_an_opportunity_or_its_quotation_is_about_the_journey(self):
+        lead = self._lead()
+        journey = self._before(lead)
+        order = self._order(opportunity_id=lead.id)
+        journeys = self.env["care.journey"]
+        self.assertIn("crm.lead", journeys._care_documents)
+        self.assertEqual(journeys._of_documents("crm.lead", lead.ids), journey)
+        self.assertEqual(journeys._of_documents("sale.order", order.ids), journey)
+        order.action_confirm()
+        self.assertFalse(journeys._of_documents("crm.lead", lead.ids), "it is after the sale")
+        self.assertEqual(journeys._of_documents("sale.order", order.ids), journey)

@@ -1,6 +1,10 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
-from odoo.tools import format_datetime
+
+from odoo.addons.customer_care.models.care_due_mixin import ENGINE
+from odoo.addons.customer_care.tools.filing import plain_text
+
+from ..tools.courtesy import is_thanks
 
 #: Messages that no person wrote.
 AUTOMATIC = ("auto_comment", "notification", "out_of_office", "user_notification")
@@ -12,74 +16,6 @@ class CareCase(models.Model):
     clock_ids = fields.One2many(
         "care.sla.clock", "case_id", "Promises", readonly=True, groups="base.group_user"
     )
-    promise_due_at = fields.Datetime(
-        "Next Due", compute="_compute_promise", groups="base.group_user"
-    )
-    promise_status = fields.Selection(
-        [
-            ("failed", "Cannot be planned"),
-            ("late", "Late"),
-            ("risk", "At risk"),
-            ("running", "Running"),
-            ("paused", "Paused"),
-        ],
-        "Promise",
-        compute="_compute_promise",
-        groups="base.group_user",
-    )
-    promise_label = fields.Char("Promised", compute="_compute_promise", groups="base.group_user")
-    promise_late = fields.Boolean(
-        "Late Promise",
-        compute="_compute_promise",
-        search="_search_promise_late",
-        groups="base.group_user",
-    )
-
-    # ------------------------------------------------------------
-    # Fields
-    # ------------------------------------------------------------
-
-    @api.depends("clock_ids.state", "clock_ids.due_at", "clock_ids.breached_at")
-    @api.depends_context("tz", "lang")
-    def _compute_promise(self):
-        """The promise to look at first: what cannot be planned, what is late, what is due
-        next. One query for the page.
-        """
-        # sudo: whoever sees the case may know what was promised for it
-        clocks = self.env["care.sla.clock"].sudo()
-        live = clocks.search_fetch(
-            [("case_id", "in", self.ids), ("state", "in", clocks._live_states)],
-            ["case_id", "state", "measure", "due_at", "breached_at", "levels_passed"],
-            order="due_at, id",
-        )
-        by_case = live.grouped(lambda clock: clock.case_id.id)
-        order = [value for value, _label in self._fields["promise_status"].selection]
-        for case in self:
-            mine = by_case.get(case.id, clocks)
-            first = mine.sorted(lambda clock: order.index(clock.status))[:1]
-            case.promise_status = first.status
-            case.promise_due_at = first.due_at
-            case.promise_late = any(clock.is_late for clock in mine)
-            case.promise_label = self._promise_label(first) if first else False
-
-    def _promise_label(self, clock):
-        """A few words for lists and cards."""
-        measure = dict(clock._fields["measure"]._description_selection(self.env))[clock.measure]
-        if clock.due_at:
-            moment = format_datetime(self.env, clock.due_at, dt_format="EEE d MMM, HH:mm")
-            return self.env._("%(promise)s: %(due)s", promise=measure, due=moment)
-        if clock.state == "paused":
-            return self.env._("%(promise)s: paused", promise=measure)
-        return self.env._("%(promise)s: cannot be planned", promise=measure)
-
-    @api.model
-    def _search_promise_late(self, operator, value):
-        if operator != "in" or set(value) not in ({True}, {False}):
-            return NotImplemented
-        # sudo: read from two small indexes, then narrowed to what the user may see
-        clocks = self.env["care.sla.clock"].sudo()
-        late = clocks._search(clocks._late_domain() & Domain("case_id", "!=", False))
-        return [("id", "in" if True in value else "not in", late.subselect("case_id"))]
 
     # ------------------------------------------------------------
     # What an answer is
@@ -131,11 +67,21 @@ class CareCase(models.Model):
         message = message.sudo()
         if (
             not self.env.context.get("care_opening")
+            and self._care_own_words(message)
             and message.author_id not in self.partner_id | self.commercial_partner_id
             and message.filtered_domain(self._care_reply_domain())
         ):
             self._care_answered_by(message.author_id.main_user_id)
         return result
+
+    def _care_own_words(self, message):
+        """Whether the author that a message names wrote it: Odoo lets people who work here post
+        in the name of somebody else, and that keeps no promise.
+
+        What the mail gateway and the portal post they post as superuser, having looked at who
+        writes.
+        """
+        return self.env.su or message.author_id == self.env.user.partner_id
 
     def _message_mail_after_hook(self, mails):
         """The same for mails that people send to many customers at once."""
@@ -153,19 +99,32 @@ class CareCase(models.Model):
         return result
 
     # ------------------------------------------------------------
-    # Mail
+    # What asks for an answer
     # ------------------------------------------------------------
 
-    def _care_promise_lines(self):
-        lines = super()._care_promise_lines()
-        # sudo: the customer is told what was promised to them
-        clocks = self.sudo().clock_ids.filtered(
-            lambda clock: clock.state == "running" and clock.measure != "acknowledgement"
-        )
-        partner = self.sudo().partner_id
-        lang = partner.lang or self.env.lang
-        tz = partner.tz or self.company_id._care_tz()
-        return lines + [clock._promise_line(lang, tz) for clock in clocks.sorted("due_at")]
+    def _customer_wrote(self, message):
+        result = super()._customer_wrote(message)
+        # an answer to a question of ours asks for none
+        if self.env.context.get("care_answering") is not ENGINE and not self._only_thanks(message):
+            self.env["care.sla.clock"]._customer_wrote(self)
+        return result
+
+    def _wants_person(self, text, author, phone, when):
+        result = super()._wants_person(text, author, phone, when)
+        self.env["care.sla.clock"]._customer_wrote(self)
+        return result
+
+    def _only_thanks(self, message):
+        """Whether the customer says thanks and nothing else: no answer is owed to that."""
+        self.ensure_one()
+        people = message.author_id | self.partner_id | self.owner_id.partner_id
+        people |= self.team_id.member_ids.partner_id
+        names = [*people.mapped("name"), self.team_id.name, self.company_id.name]
+        return not message.attachment_ids and is_thanks(plain_text(message.body), names)
+
+    def _tell_owner_provider_wrote(self):
+        self.env["care.sla.clock"]._meet(self, ["provider"])
+        return super()._tell_owner_provider_wrote()
 
     # ------------------------------------------------------------
     # Merging

@@ -4,12 +4,16 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
-from odoo.tools import format_datetime, split_every
+from odoo.tools import SQL, format_datetime, split_every
+from odoo.tools.lru import LRU
 
 from odoo.addons.customer_care.models.care_technical_mixin import TECHNICAL
-from odoo.addons.customer_care.tools.worktime import WorkTimeError
+from odoo.addons.customer_care.tools.worktime import Plan, Spec, WorkTimeError
 
-from .care_sla_policy import MEASURES
+from ..tools import clockwork
+from .care_sla_level import unit_of
+from .care_sla_measure import MEASURES, MEASURES_BY_NAME, ended_by, those
+from .care_sla_pause import REASONS
 from .care_sla_target import KINDS
 
 _logger = logging.getLogger(__name__)
@@ -17,10 +21,12 @@ _logger = logging.getLogger(__name__)
 #: A clock starts when the customer told us, if that is no longer ago than this. The
 #: working hours of the present month are known that far back.
 START_WITHIN = timedelta(days=28)
-#: Measures that an answer of ours ends; time in which we wait never stops them.
-RESPONSES = ("acknowledgement", "first_response")
-#: Measures that stand still while we wait for the customer.
-PAUSING = ("resolution",)
+#: The cron looks by itself every five minutes, and for what is due until then it is woken.
+AHEAD = timedelta(minutes=6)
+#: Snapshots of working hours that each process knows.
+SNAPSHOTS = 256
+#: Terms of a clock that says nothing of them.
+TERMS = {"waits": {"customer": 0}, "reopen": "resume"}
 #: Records in one transaction's worth of planning when the addon is installed.
 LIVE_BATCH = 1000
 
@@ -42,14 +48,18 @@ class CareSlaClock(models.Model):
     _due_cron = "customer_care_sla.ir_cron_clocks"
     _due_batch = 200
     _technical_fields = TECHNICAL | {
+        "counted_at",
         "held_due_at",
         "levels",
         "levels_passed",
+        "paused_by",
+        "paused_for",
         "remaining",
         "seconds",
         "solved_seconds",
         "spec_amount",
         "spec_kind",
+        "terms",
         "why",
         "worktime_id",
     }
@@ -68,7 +78,14 @@ class CareSlaClock(models.Model):
         "res.company", required=True, readonly=True, index=True, ondelete="cascade"
     )
     measure = fields.Selection(MEASURES, "Promise", required=True, readonly=True)
-    cycle = fields.Integer(default=1, required=True, readonly=True)
+    cycle = fields.Integer(
+        "Number",
+        default=1,
+        required=True,
+        readonly=True,
+        help="Which time this is promised on the record: the entry into a stage, the remedy, the "
+        "message, or how often it was opened.",
+    )
     policy_id = fields.Many2one(
         "care.sla.policy",
         "Policy",
@@ -96,8 +113,13 @@ class CareSlaClock(models.Model):
         ondelete="restrict",
         index="btree_not_null",
     )
+    terms = fields.Json(
+        readonly=True,
+        help="Whom it waits for, each with the working seconds it stands still in all (0: as long "
+        "as it takes), and what reopening does.",
+    )
     levels = fields.Json(
-        readonly=True, help="Working seconds left, the level and who is told, for each level."
+        readonly=True, help="Seconds left, the level, who is told and what is done, for each level."
     )
     levels_passed = fields.Integer(readonly=True)
 
@@ -109,6 +131,10 @@ class CareSlaClock(models.Model):
         "Broken", readonly=True, help="When it was due, once that has passed unkept."
     )
     paused_at = fields.Datetime(readonly=True)
+    paused_for = fields.Selection(REASONS, "Waits For", readonly=True)
+    paused_by = fields.Json(
+        "Paused, by Reason", readonly=True, help="Working seconds of the pauses that are over."
+    )
     held_due_at = fields.Datetime(
         "Due Before the Pause", readonly=True, help="Moves on by the pause when it ends."
     )
@@ -125,6 +151,7 @@ class CareSlaClock(models.Model):
         "res.users", "Met By", readonly=True, ondelete="set null", index="btree_not_null"
     )
 
+    pause_ids = fields.One2many("care.sla.pause", "clock_id", "Pauses", readonly=True)
     alert_ids = fields.One2many("care.sla.alert", "clock_id", "Alerts", readonly=True)
     partner_id = fields.Many2one(related="case_id.partner_id", string="Customer")
     owner_id = fields.Many2one(related="case_id.owner_id", string="Owner")
@@ -293,6 +320,21 @@ class CareSlaClock(models.Model):
         # without the context: it names the views of clocks
         return self._record()._get_records_action(context={})
 
+    def action_no_answer(self):
+        """What the customer wrote asks for no answer."""
+        clocks = self.filtered(
+            lambda clock: clock.measure == "next_response" and clock.state in self._live_states
+        )
+        clocks.check_access("read")
+        clocks.case_id.check_access("write")
+        # sudo: clocks belong to the engine; rights checked above
+        clocks.sudo()._give_up()
+        for case in clocks.sudo().case_id:
+            case._message_log(
+                body=self.env._("What the customer wrote asks for no answer."),
+                author_id=self.env.user.partner_id.id,
+            )
+
     def action_retry(self):
         """Also where the clock runs and only its last alert failed."""
         alerts = self.filtered(lambda clock: clock.state == "running" and clock.error)
@@ -315,19 +357,24 @@ class CareSlaClock(models.Model):
     def _follow(self, records, event):
         """What an event of these records means for their clocks.
 
-        :param records: as superuser; journeys promise nothing yet
+        :param records: cases or journeys, as superuser
         """
-        if records._name != "care.case" or not records:
+        if not records:
             return
-        if event == "case_opened":
-            self._start(records)
-        elif event == "stage_entered":
+        if event == "stage_entered":
             self._stage_entered(records)
         elif event in ("case_resolved", "case_closed"):
-            user = self.env.user
-            self._meet(records, user=user if user.active and not user.share else None)
-        elif event == "case_reopened":
-            self._reopen(records)
+            self._over(records)
+        else:
+            if event == "case_reopened":
+                self._reopen(records)
+                # "it is not solved" asks for an answer
+                self._customer_wrote(records.filtered(lambda c: c.customer_answer == "no"))
+            if kept := ended_by(records._name, event):
+                self._meet(records, kept, user=self._person())
+            measures = those(records._name, event)
+            if measures:
+                self._start(records, measures=measures, numbers=self._numbers_of(records))
 
     @api.model
     def _live(self, records, measures=None):
@@ -337,36 +384,100 @@ class CareSlaClock(models.Model):
         )
         if measures:
             domain &= Domain("measure", "in", list(measures))
+        columns = [name for name, field in self._fields.items() if field.store and field.prefetch]
         # sudo: clocks follow the record, whoever moves it
-        return self.sudo().search(domain)
+        return self.sudo().search_fetch(domain, columns)
 
     @api.model
     def _stage_entered(self, records):
-        over = records.filtered(lambda r: r.stage_category in ("resolved", "closed"))
-        records -= over  # an event of their own follows
+        """They have left one stage and are in another now."""
+        now = self._now()
+        working = records.filtered(lambda r: r.stage_category in ("open", "waiting"))
+        cancelled = records.filtered(lambda r: r.stage_category == "cancelled")
+        if records._name == "care.case":
+            # of what is resolved or closed an event of its own follows
+            records = working | cancelled
         if not records:
             return
         clocks = self._live(records)
-        clocks.filtered(lambda c: c._record().stage_category == "cancelled")._stop("cancelled")
-        still = clocks.filtered(lambda c: c._stands_still(c._record(), c.measure))
-        still.filtered(lambda c: c.state == "running")._pause()
-        resumed = (clocks - still).filtered(lambda c: c.state == "paused")
-        resumed._resume()
-        resumed._trigger_due()
+        left = clocks.filtered(lambda c: c.measure == "stage")
+        left._stop("met", now, self._person())
+        clocks -= left
+        over = clocks.filtered(lambda c: c._record() not in working)
+        over.filtered(lambda c: MEASURES_BY_NAME[c.measure].over)._stop("cancelled", now)
+        (clocks - over)._fit(now)
+        self._start(working, now, ["stage"], {record: record.entries for record in working})
 
     @api.model
-    def _stands_still(self, record, measure):
-        """Whether this measure waits where the record is now."""
-        return (
-            measure in PAUSING
-            and record.stage_category == "waiting"
-            and record.stage_id.waiting_for == "customer"
-        )
+    def _numbers_of(self, records):
+        """Which time it is that what begins with a record begins."""
+        return {}
+
+    @api.model
+    def _person(self):
+        """Whose gesture this is; None for the engine and for customers."""
+        user = self.env.user
+        return user if user.active and not user.share and user._is_internal() else None
+
+    @api.model
+    def _over(self, cases):
+        """The customers are told the solution: that answers whatever was open."""
+        ends = self._live(cases).grouped(lambda clock: MEASURES_BY_NAME[clock.measure].over)
+        for state, clocks in ends.items():
+            if state:
+                clocks._stop(state, user=self._person() if state == "met" else None)
 
     @api.model
     def _answered(self, cases, user):
-        """Somebody of ours has answered these customers."""
-        self._meet(cases, RESPONSES, user=user)
+        """Somebody of ours has answered these customers, who hear from us again by the next
+        date that is promised.
+        """
+        now = self._now()
+        clocks = self._live(cases, those(answer=True))
+        clocks._stop("met", now, user)
+        told = clocks.filtered(
+            lambda clock: (
+                clock.measure == "update" and clock.case_id.stage_category in ("open", "waiting")
+            )
+        )
+        if told:
+            self._start(
+                told.case_id, now, ["update"], {clock.case_id: clock.cycle + 1 for clock in told}
+            )
+
+    @api.model
+    def _customer_wrote(self, cases):
+        """These customers have written and wait for an answer, if they did not already."""
+        working = cases.filtered(lambda case: case.stage_category in ("open", "waiting"))
+        # the first answer is one to this message, too
+        waiting = self._live(working, ["first_response", "next_response"]).case_id
+        working -= waiting
+        if working:
+            numbers = self._next_numbers(working, "next_response")
+            self._start(working, self._now(), ["next_response"], numbers)
+
+    @api.model
+    def _sent_to_provider(self, cases):
+        """Whoever does the service has been written to, and answers in time, if they do not owe
+        an answer already.
+        """
+        cases -= self._live(cases, ["provider"]).case_id
+        numbers = self._next_numbers(cases, "provider")
+        for moment, mine in cases.grouped("provider_sent_at").items():
+            self._start(mine, moment, ["provider"], numbers)
+
+    @api.model
+    def _next_numbers(self, records, measure):
+        """Which time this is promised next on each of these records."""
+        # sudo: as in `_live`
+        last = dict(
+            self.sudo()._read_group(
+                [(records._care_link, "in", records.ids), ("measure", "=", measure)],
+                [records._care_link],
+                ["cycle:max"],
+            )
+        )
+        return {record: last.get(record, 0) + 1 for record in records}
 
     @api.model
     def _meet(self, records, measures=None, at=None, user=None):
@@ -384,8 +495,8 @@ class CareSlaClock(models.Model):
     # ------------------------------------------------------------
 
     @api.model
-    def _start(self, cases, at=None, measures=None):
-        """Start the clocks of these cases, each measure once.
+    def _start(self, records, at=None, measures=None, numbers=None):
+        """Start the clocks of these records, each measure and number once.
 
         They count from the moment when the customer told us (``received_at``), if it is
         not in the future and not too long ago. What has passed by then is known as late
@@ -394,52 +505,72 @@ class CareSlaClock(models.Model):
         Never raises for what a policy or a calendar says: a promise that cannot be planned
         is inserted with its error and planned by the cron once that is mended.
 
+        :param records: cases or journeys
         :param datetime at: the moment to count from instead
-        :param measures: only these
+        :param measures: only these; what begins by itself by default
+        :param dict numbers: record -> which time it is promised; the first by default
+        :return: the clocks that this call started, in no particular order
         """
         # sudo: promises are the company's, whoever registers the case
-        cases = cases.sudo().filtered(lambda case: case._care_covered())
+        records = records.sudo().filtered(lambda record: record._care_covered())
+        measures = measures or those(records._name, "case_opened")
         now = self._now()
         jobs = []
-        for case, choices in self.env["care.sla.policy"]._choose(cases).items():
-            started = at or self._start_of(case, now)
+        for record, choices in self.env["care.sla.policy"]._choose(records, measures).items():
             for measure, choice in choices.items():
-                if not measures or measure in measures:
-                    jobs.append((case, measure, choice, started))
+                if choice.line.kind == "date" and not self._date_of(record, measure):
+                    continue
+                started = at or self._start_of(record, measure, now)
+                jobs.append((record, measure, choice, started))
         rows = [
             {
-                "case_id": case.id,
-                "company_id": case.company_id.id,
+                record._care_link: record.id,
+                "company_id": record.company_id.id,
                 "measure": measure,
-                "cycle": 1,
+                "cycle": (numbers or {}).get(record, 1),
                 "started_at": started,
                 **vals,
             }
-            for (case, measure, _choice, started), vals in zip(
+            for (record, measure, _choice, started), vals in zip(
                 jobs, self._prepare_plans(jobs, now, silent=True), strict=True
             )
         ]
         # columns that are empty everywhere cost time and say nothing
         used = {name for vals in rows for name, value in vals.items() if value}
-        rows = [{name: vals.get(name, False) for name in used} for vals in rows]
-        return self.sudo()._plan(rows)
+        clocks = self.sudo()._plan(
+            [{name: vals.get(name, False) for name in used} for vals in rows]
+        )
+        if any(vals["state"] == "paused" for vals in rows):
+            clocks.filtered(lambda clock: clock.state == "paused")._note_pauses()
+        return clocks
 
     @api.model
-    def _start_of(self, case, now):
-        received = case.received_at.replace(microsecond=0)
+    def _start_of(self, record, measure, now):
+        """From when a promise counts that begins by itself."""
+        if measure == "stage":
+            return record.stage_since.replace(microsecond=0)
+        if "received_at" not in record._fields:
+            return now
+        received = record.received_at.replace(microsecond=0)
         return received if now - START_WITHIN <= received <= now else now
 
     @api.model
-    def _start_live(self):
+    def _date_of(self, record, measure):
+        """The date that is set for a promise by itself, False for none: that of the law."""
+        if measure == "final_response" and not record.final_answered_at:
+            return record.statutory_final_at
+        return False
+
+    @api.model
+    def _start_live(self, cases):
         """Open cases that are there already get their promises, counted from now.
 
         Nobody had promised them anything before, so nothing is late and nobody is told.
         What has been done already (acknowledged, answered) is not promised any more.
         """
-        cases = self.env["care.case"].sudo().with_context(active_test=False)
         now = self._now()
-        found = cases.search([("stage_category", "in", ("open", "waiting"))], order="id")
-        for ids in split_every(LIVE_BATCH, found.ids):
+        begun = those("care.case", "case_opened")
+        for ids in split_every(LIVE_BATCH, cases.ids):
             mine = cases.browse(ids)
             answered = mine._care_answered()
             told = (
@@ -453,9 +584,12 @@ class CareSlaClock(models.Model):
                 )
                 .case_id
             )
-            self._start(answered, now, ("resolution",))
-            self._start(told, now, ("first_response", "resolution"))
-            self._start(mine - answered - told, now)
+            entries = {case: case.entries for case in mine}
+            self._start(mine, now, ["stage"], entries)
+            rest = set(begun) - {"stage"}
+            self._start(answered, now, rest - {"acknowledgement", "first_response"})
+            self._start(told, now, rest - {"acknowledgement"})
+            self._start(mine - answered - told, now, rest)
             self.env.cr.flush()
 
     @api.model
@@ -473,14 +607,17 @@ class CareSlaClock(models.Model):
             record, measure, choice, started = job
             # alike for all that start together
             key = (record.company_id, calendar, choice.policy.id, choice.line, measure, started)
-            if key not in memo or choice.error:
+            alike = not choice.error and choice.line.kind != "date"
+            if not alike or key not in memo:
                 worktime = choice.error or worktimes[record.company_id, calendar]
                 memo[key] = self._prepare_plan(job, worktime, now, silent)
             vals = {**memo[key], "why": choice.why}
-            if vals["state"] == "running" and self._stands_still(record, measure):
+            terms = choice.policy.terms
+            reason = self._rest_reason(record, measure, terms)
+            if vals["state"] == "running" and reason:
                 worktime = self.env["care.worktime"].browse(vals["worktime_id"])
-                since = max(started, record.stage_since)
-                vals.update(self._prepare_pause(worktime, vals["due_at"], since))
+                since = max(started, record.stage_since.replace(microsecond=0))
+                vals.update(self._prepare_pause(worktime, vals["due_at"], since, reason, terms))
             rows.append(vals)
         return rows
 
@@ -498,16 +635,16 @@ class CareSlaClock(models.Model):
         try:
             if isinstance(worktime, str):
                 raise UserError(worktime)
-            spec = self.env["care.sla.target"]._spec(choice.line.kind, choice.line.amount)
-            worktime, plan = worktime._apply("plan", started, spec)
-            levels = self._prepare_levels(choice.policy, measure, plan.seconds)
+            worktime, plan = self._plan_of(job, worktime)
+            levels = self._prepare_levels(choice.policy, measure, plan.seconds, worktime, plan.due)
             passed, next_at = self._next_level(worktime, plan.due, levels, 0, now)
             vals.update(
                 state="running",
-                spec_kind=spec.kind,
-                spec_amount=spec.amount,
+                spec_kind=choice.line.kind,
+                spec_amount=choice.line.amount,
                 seconds=plan.seconds,
                 worktime_id=worktime.id,
+                terms=MEASURES_BY_NAME[measure].pauses and choice.policy.terms,
                 due_at=plan.due,
                 first_due_at=plan.due,
                 breached_at=plan.due < now and plan.due,
@@ -525,11 +662,27 @@ class CareSlaClock(models.Model):
             )
         return vals
 
+    @api.model
+    def _plan_of(self, job, worktime):
+        """How much working time is promised, and when that is over.
+
+        :return: the snapshot that knows so far, and a ``Plan``
+        """
+        record, measure, choice, started = job
+        line = choice.line
+        if line.kind == "date":
+            due = self._date_of(record, measure).replace(microsecond=0)
+            worktime, seconds = worktime._apply("elapsed", started, due)
+            return worktime, Plan(seconds, due)
+        return worktime._apply("plan", started, Spec(line.kind, line.amount))
+
     #: What a plan says anew.
     _plan_fields = (
         *("state", "policy_id", "target_id", "why", "spec_kind", "spec_amount", "seconds"),
-        *("worktime_id", "levels", "levels_passed", "due_at", "first_due_at", "breached_at"),
-        *("paused_at", "held_due_at", "remaining", "paused_seconds", "solved_seconds"),
+        *("worktime_id", "terms", "levels", "levels_passed"),
+        *("due_at", "first_due_at", "breached_at"),
+        *("paused_at", "paused_for", "held_due_at", "remaining"),
+        *("paused_by", "paused_seconds", "solved_seconds"),
         *("next_at", "attempts", "error"),
     )
 
@@ -568,6 +721,60 @@ class CareSlaClock(models.Model):
 
     @api.model
     def _worktimes_of(self, company, calendars):
+        """The present snapshots of a company's calendars.
+
+        Known ones are kept in each process under the company's version, which changes with every
+        calendar and day off, and with the month, in which a snapshot begins.
+        """
+        company = company.sudo()
+        known = self.pool.__dict__.setdefault("_care_sla_snapshots", LRU(SNAPSHOTS))
+        now = self._now()
+        # no version, no policy: somebody goes by the engine
+        version = company.care_sla_version or object()
+        keys = {c: (company.id, c.id, version, now.year, now.month) for c in calendars}
+        worktimes = self.env["care.worktime"]
+        found = {c: worktimes.browse(known[key]) for c, key in keys.items() if key in known}
+        rest = [calendar for calendar in calendars if calendar not in found]
+        fresh = self._find_worktimes(company, rest) if rest else {}
+        lasting = self._lasting([w.id for w in fresh.values() if not isinstance(w, str)])
+        for calendar, worktime in fresh.items():
+            found[calendar] = worktime
+            if not isinstance(worktime, str) and worktime.id in lasting:
+                known[keys[calendar]] = worktime.id
+        return found
+
+    @api.model
+    def _lasting(self, worktime_ids):
+        """Those of these snapshots that no rollback takes away any more: what made them is
+        committed, and is not this transaction.
+        """
+        if not worktime_ids:
+            return set()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                WITH at AS (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xid),
+                made AS (
+                    SELECT id, at.xid, (at.xid - xmin::text::bigint) & 4294967295 AS ago
+                      FROM care_worktime, at WHERE id = ANY(%s)
+                )
+                SELECT id FROM made
+                 WHERE CASE
+                       -- numbered after this transaction began to look: its own
+                       WHEN ago > 2147483648 OR ago = 0 THEN FALSE
+                       -- long ago: not known any more
+                       WHEN ago >= xid THEN TRUE
+                       ELSE COALESCE(
+                           pg_xact_status((xid - ago)::text::xid8), 'committed') = 'committed'
+                       END
+                """,
+                worktime_ids,
+            )
+        )
+        return {row_id for (row_id,) in rows}
+
+    @api.model
+    def _find_worktimes(self, company, calendars):
         none = [calendar for calendar in calendars if not calendar]
         calendars = [calendar for calendar in calendars if calendar]
         found = dict.fromkeys(none, self.env._("No working hours are set for this."))
@@ -580,7 +787,7 @@ class CareSlaClock(models.Model):
                 found[calendars[0]] = str(error)
             else:
                 for calendar in calendars:
-                    found.update(self._worktimes_of(company, [calendar]))
+                    found.update(self._find_worktimes(company, [calendar]))
         return found
 
     # ------------------------------------------------------------
@@ -588,35 +795,57 @@ class CareSlaClock(models.Model):
     # ------------------------------------------------------------
 
     @api.model
-    def _prepare_levels(self, policy, measure, seconds):
-        """The levels of one clock, in the order in which they pass: working seconds left,
-        the level and who is told. Frozen, as all that was promised.
+    def _prepare_levels(self, policy, measure, seconds, worktime, due):
+        """The levels of one clock, in the order in which they pass. Frozen, as all that was
+        promised.
 
-        Several levels may pass at the same moment, and each is kept. There is always one at
-        the end, where the breach is written down.
+        Several levels may pass at the same moment, and each is kept. There is always one when
+        it is due, where the breach is written down.
+
+        :return: lists of seconds left (less than 0: after it is due), the level, who is told,
+            and, if it is more than telling somebody in working time, what: see
+            :meth:`care.sla.level._how`; ``unit`` there says that the seconds are not working
+            time: ``wall`` by the clock on the wall, ``days`` 86400 a working day
         """
         levels = [
-            [seconds * share // 100, level_id, tell]
-            for level_id, of_measure, share, tell in policy.levels
-            if not of_measure or of_measure == measure
+            level._frozen(seconds)
+            for level in policy.levels
+            if not level.measure or level.measure == measure
         ]
-        levels.sort(key=lambda level: -level[0])
-        if not levels or levels[-1][0]:
+        if all(level[0] for level in levels):
             levels.append([0, False, False])
-        return levels
+        return self._sort_levels(worktime, due, levels)
 
     @api.model
-    def _level_moment(self, worktime, due, left):
-        """When a level passes. A promise is broken in the second after it is due."""
+    def _sort_levels(self, worktime, due, levels, rested=0):
+        if all(unit_of(level) is None for level in levels):
+            return sorted(levels, key=lambda level: -level[0])
+        return sorted(levels, key=lambda level: self._level_moment(worktime, due, level, rested))
+
+    @api.model
+    def _level_moment(self, worktime, due, level, rested=0):
+        """When a level passes. A promise is broken in the second after it is due.
+
+        :param int rested: working seconds in which the clock stood still since it was due
+        """
+        left, unit = level[0], unit_of(level)
         if not left:
             return due + timedelta(seconds=1)
-        return worktime._apply("subtract", due, left)[1]
+        if unit == "wall":
+            return due - timedelta(seconds=left)
+        if left < 0 and rested:
+            due = worktime._apply("add", due, rested)[1]
+        if unit == "days":
+            return worktime._apply("plan", due, Spec("days", -left // 86400))[1].due
+        if left > 0:
+            return worktime._apply("subtract", due, left)[1]
+        return worktime._apply("add", due, -left)[1]
 
     @api.model
-    def _next_level(self, worktime, due, levels, passed, now):
+    def _next_level(self, worktime, due, levels, passed, now, rested=0):
         """How many levels have passed by now, and when the next one does."""
         while passed < len(levels):
-            moment = self._level_moment(worktime, due, levels[passed][0])
+            moment = self._level_moment(worktime, due, levels[passed], rested)
             if moment > now:
                 return passed, moment
             passed += 1
@@ -655,56 +884,121 @@ class CareSlaClock(models.Model):
             clock.write(vals)
         self.filtered("levels_passed").alert_ids._withdraw()
 
-    def _pause(self, at=None):
+    @api.model
+    def _rest_reason(self, record, measure, terms, used=None):
+        """Whom a clock waits for where its record is now; False while it runs.
+
+        :param dict terms: see the field
+        :param dict used: working seconds that it has stood still already, by reason
+        """
+        reason = record.stage_category == "waiting" and record.stage_id.waiting_for
+        waits = (terms or TERMS)["waits"]
+        if not reason or reason not in waits or not MEASURES_BY_NAME[measure].pauses:
+            return False
+        cap = waits[reason]
+        return not (cap and (used or {}).get(reason, 0) >= cap) and reason
+
+    def _fit(self, at=None):
+        """Stand still or go on, as the records do now."""
+        pausing = self.filtered(lambda clock: MEASURES_BY_NAME[clock.measure].pauses)
+        reasons = {
+            clock: self._rest_reason(clock._record(), clock.measure, clock.terms, clock.paused_by)
+            for clock in pausing
+        }
+        resumed = pausing.filtered(
+            lambda clock: clock.state == "paused" and reasons[clock] != clock.paused_for
+        )
+        resumed._resume(at)
+        still = pausing.filtered(lambda clock: clock.state == "running" and reasons[clock])
+        for reason, clocks in still.grouped(lambda clock: reasons[clock]).items():
+            clocks._pause(at, reason)
+        (resumed | still)._trigger_due()
+
+    def _pause(self, at=None, reason="customer"):
+        """Stand still, for what policies call a reason."""
         at = at or self._now()
         for clock in self:
-            clock.write(self._prepare_pause(clock.worktime_id, clock.due_at, at, clock.breached_at))
+            clock.write(
+                self._prepare_pause(
+                    clock.worktime_id,
+                    clock.due_at,
+                    at,
+                    reason,
+                    clock.terms,
+                    clock.paused_by,
+                    clock.breached_at,
+                )
+            )
+        self._note_pauses()
 
     @api.model
-    def _prepare_pause(self, worktime, due, at, breached_at=False):
-        late = due < at
-        if late:
-            remaining = -worktime._apply("elapsed", due, at)[1]
-        else:
-            remaining = worktime._apply("elapsed", at, due)[1]
+    def _prepare_pause(self, worktime, due, at, reason, terms, used=None, breached_at=False):
+        cap = (terms or TERMS)["waits"].get(reason)
+        next_at = False
+        if cap:
+            left = max(0, cap - (used or {}).get(reason, 0))
+            next_at = worktime._apply("add", at, left)[1]
         return {
             "state": "paused",
             "paused_at": at,
+            "paused_for": reason,
             "held_due_at": due,
             "due_at": False,
-            "next_at": False,
-            "remaining": remaining,
-            "breached_at": breached_at or (late and due),
+            "next_at": next_at,
+            "remaining": worktime._apply(clockwork.remaining, due, at)[1],
+            "breached_at": breached_at or (due < at and due),
         }
+
+    def _note_pauses(self):
+        """A row for each of these pauses that have just begun."""
+        self.env["care.sla.pause"]._begin(self)
 
     def _resume(self, at=None):
         """Go on after a pause. The due time moves on by the working time of the pause; one
-        that had passed already stays."""
-        at = at or self._now()
-        for clock in self:
-            worked = clock._worked(clock.paused_at, at)
-            due = clock.held_due_at
-            late = due < clock.paused_at
-            clock._go_on(
-                due if late else clock._later(due, worked),
-                {
-                    "paused_at": False,
-                    "held_due_at": False,
-                    "remaining": 0,
-                    "paused_seconds": clock.paused_seconds + worked,
-                },
-            )
+        that had passed already stays.
 
-    def _later(self, due, seconds):
-        """``due``, moved on by working time; None when that is beyond what is known."""
+        A pause that the policy ends earlier has ended then, even if nobody looked.
+        """
+        at = at or self._now()
+        ended = {}
+        for clock in self:
+            reason, used = clock.paused_for, dict(clock.paused_by or {})
+            cap = (clock.terms or TERMS)["waits"].get(reason)
+            left = max(0, cap - used.get(reason, 0)) if cap else None
+            worktime, (stop, worked) = clock._reckon(
+                clockwork.rested, clock.paused_at, at, left, default=(at, 0)
+            )
+            ended[clock] = (stop, worked)
+            used[reason] = used.get(reason, 0) + worked
+            vals = {
+                "paused_at": False,
+                "paused_for": False,
+                "held_due_at": False,
+                "remaining": 0,
+                "paused_by": used,
+                "paused_seconds": clock.paused_seconds + worked,
+                "worktime_id": worktime.id,
+            }
+            clock._go_on(clock.held_due_at, clock.paused_at, stop, vals)
+        self.env["care.sla.pause"]._end(ended)
+
+    def _reckon(self, function, *args, default=None):
+        """What a function of ``tools.clockwork`` says by this clock's hours.
+
+        :param default: the answer beyond ten years, or beyond what is known of deleted
+            working hours
+        :return: the snapshot that knows so far, and the answer
+        """
+        self.ensure_one()
         try:
-            return self.worktime_id._apply("add", due, seconds)[1]
+            return self.worktime_id._apply(function, *args)
         except UserError as error:
             _logger.warning("%s: %s", self, error)
-            return None
+            return self.worktime_id, default
 
-    def _go_on(self, due, vals):
-        """Run (again) until ``due``."""
+    def _go_on(self, due, since, until, vals):
+        """Run (again) until ``due``, moved on by the working time in which it stood still."""
+        worktime, due = self._reckon(clockwork.moved, due, since, until)
         if due is None:
             # planned anew by the cron, from the hours as they are then
             self.write({**vals, "state": "planned", "next_at": self._now()})
@@ -712,35 +1006,68 @@ class CareSlaClock(models.Model):
         passed = self.levels_passed
         next_at = False
         if passed < len(self.levels or []):
-            next_at = self._level_moment(self.worktime_id, due, self.levels[passed][0])
-        self.write({**vals, "state": "running", "due_at": due, "next_at": next_at})
+            next_at = self._level_moment(worktime, due, self.levels[passed])
+        self.write(
+            {
+                **vals,
+                "state": "running",
+                "due_at": due,
+                "next_at": next_at,
+                "worktime_id": worktime.id,
+            }
+        )
 
     @api.model
     def _reopen(self, records):
-        """Promises that had ended with these records go on: the time in between counts for
-        nothing. An answer that was given stays given."""
+        """Promises that had ended with these records go on, or are made anew, as their policy
+        said: the time in between counts for nothing. An answer that was given stays given.
+        """
         now = self._now()
         # sudo: as in `_live`
         clocks = self.sudo().search(
-            [(records._care_link, "in", records.ids), ("state", "in", ("met", "cancelled"))]
+            [(records._care_link, "in", records.ids), ("state", "in", ("met", "cancelled"))],
+            order="cycle, id",
         )
-        ended = clocks.filtered(lambda c: c.measure in PAUSING or c.state == "cancelled")
-        for clock in ended:
+        # of each promise the last one
+        last = {(clock._record(), clock.measure): clock for clock in clocks}
+        again, anew, news = self.browse(), {}, {}
+        for (record, measure), clock in last.items():
+            how = MEASURES_BY_NAME[measure].reopens
+            if how == "terms":
+                how = (clock.terms or TERMS)["reopen"]
+                if how == "new":
+                    anew[record] = max(record.cycle, clock.cycle + 1)
+                elif not clock.given_up:
+                    again |= clock
+            elif how == "anew":
+                news[record] = clock.cycle + 1
+            elif how == "resume" and clock.state == "cancelled" and not clock.given_up:
+                again |= clock
+        again._run_again(now)
+        for measure, numbers in (("resolution", anew), ("update", news)):
+            if numbers:
+                self._start(records.browse(r.id for r in numbers), now, [measure], numbers)
+        # cases that were over when the addon was installed
+        known = {record for record, measure in last if measure == "resolution"}
+        self._start(records.filtered(lambda r: r not in known), now, ["resolution"])
+
+    def _run_again(self, now):
+        """Go on after the record was over."""
+        gaps = {}
+        for clock in self:
             vals = {"stopped_at": False, "elapsed_seconds": 0, "met_by_id": False}
             if not clock.due_at:
                 clock.write({**vals, "state": "planned", "attempts": 0, "next_at": now})
                 continue
-            worked = clock._worked(clock.stopped_at, now)
-            late = clock.due_at < clock.stopped_at
-            vals["solved_seconds"] = clock.solved_seconds + worked
-            clock._go_on(clock.due_at if late else clock._later(clock.due_at, worked), vals)
-        ended.filtered(
-            lambda c: c.state == "running" and c._stands_still(c._record(), c.measure)
-        )._pause(now)
-        ended._trigger_due()
-        # cases that were over when the addon was installed
-        known = clocks.filtered(lambda c: c.measure in PAUSING).mapped(records._care_link)
-        self._start(records - known, now, PAUSING)
+            since = clock.stopped_at
+            worktime, worked = clock._reckon(clockwork.rested, since, now, default=(now, 0))
+            gaps[clock] = (since, *worked)
+            vals["solved_seconds"] = clock.solved_seconds + worked[1]
+            vals["worktime_id"] = worktime.id
+            clock._go_on(clock.due_at, since, now, vals)
+        self.env["care.sla.pause"]._note_solved(gaps)
+        self.filtered(lambda clock: clock.state == "running")._fit(now)
+        self._trigger_due()
 
     # ------------------------------------------------------------
     # Merging
@@ -752,26 +1079,40 @@ class CareSlaClock(models.Model):
         with what it has gone through; the other ends with the case that is merged. Nobody
         gains time by merging, and a promise that was broken stays broken.
 
-        An answer that the customer has had to one of the cases answers both.
+        An answer that the customer has had to one of the cases answers both. With a case that is
+        solved already only what is owed goes along.
         """
         clocks = self.search([("case_id", "in", (sources | target).ids)], order="id")
-        for measure, mine in clocks.grouped("measure").items():
+        clocks = clocks.filtered(lambda clock: clock.measure != "stage")
+        owed = clocks.filtered(
+            lambda clock: clock.case_id in sources and not MEASURES_BY_NAME[clock.measure].over
+        )
+        # they are numbered by what they are about, which goes along
+        owed.write({"case_id": target.id})
+        if target.stage_category not in ("open", "waiting"):
+            return
+        for measure, mine in (clocks - owed).grouped("measure").items():
             kept = mine.filtered(lambda clock: clock.case_id == target).sorted("cycle")[-1:]
             theirs = mine.filtered(lambda clock: clock.case_id in sources)
-            if measure in RESPONSES and kept.state in self._live_states:
+            if measure in ("acknowledgement", "first_response") and kept.state in self._live_states:
                 met = theirs.filtered(lambda clock: clock.state == "met").sorted("stopped_at")[:1]
                 if met:
                     kept._stop("met", max(met.stopped_at, kept.started_at), met.met_by_id)
             live = theirs.filtered(lambda clock: clock.state in ("running", "paused"))
             first = live.sorted(lambda clock: (clock._promised_until(), clock.id))[:1]
-            if first and not kept:
-                first.write({"case_id": target.id, "cycle": target.cycle})
-                first._fit(target)
-            elif first and kept.state in self._live_states:
+            if not first:
+                continue
+            # each of these is promised more than once
+            many = not MEASURES_BY_NAME[measure].begins or measure == "update"
+            if not kept or (many and kept.state not in self._live_states):
+                number = max(target.cycle, kept.cycle + 1) if not many or kept else 1
+                first.write({"case_id": target.id, "cycle": number})
+                first._fit()
+            elif kept.state in self._live_states:
                 until = kept._promised_until()
                 if not until or first._promised_until() < until:
                     self._swap(kept, first)
-                    first._fit(target)
+                    first._fit()
 
     def _promised_until(self):
         """When it is due, or was before the pause; False while it is not planned."""
@@ -789,13 +1130,6 @@ class CareSlaClock(models.Model):
         other.flush_recordset()
         one.write({"case_id": places[1][0], "cycle": places[1][1]})
         one.flush_recordset()
-
-    def _fit(self, target):
-        """Stand still or go on, as the case does that these clocks are of now."""
-        still = self.filtered(lambda clock: clock._stands_still(target, clock.measure))
-        still.filtered(lambda clock: clock.state == "running")._pause()
-        (self - still).filtered(lambda clock: clock.state == "paused")._resume()
-        self._trigger_due()
 
     # ------------------------------------------------------------
     # Planned rows
@@ -816,6 +1150,28 @@ class CareSlaClock(models.Model):
             clocks.write({"state": "planned", "attempts": 0, "next_at": self._now()})
             clocks._trigger_due()
 
+    @api.model
+    def _trigger_at(self, moments):
+        """Wake the cron only for what is due before it looks ahead by itself: most promises are
+        due much later, and each would leave a row.
+        """
+        until = self.env.cr.now() + AHEAD
+        return super()._trigger_at([moment for moment in moments if moment and moment <= until])
+
+    @api.model
+    def _cron_run_due(self):
+        result = super()._cron_run_due()
+        now = self.env.cr.now()
+        # sudo: as the rest of its work
+        coming = self.sudo().search_fetch(
+            [("next_at", ">", now), ("next_at", "<=", now + AHEAD)],
+            ["next_at"],
+            order="next_at, id",
+            limit=1,
+        )
+        coming._trigger_due()
+        return result
+
     def _set_aside(self, error):
         """A running clock runs on, whatever hinders its alerts."""
         state = self.state
@@ -827,20 +1183,46 @@ class CareSlaClock(models.Model):
     def _run_due(self):
         now = self._now()
         self.filtered(lambda clock: clock.state in self._waiting_states)._replan(now)
+        self.filtered(lambda clock: clock.state == "paused")._stop_waiting(now)
         self.filtered(lambda clock: clock.state == "running")._pass_levels(now)
         self.filtered(lambda clock: clock.state not in self._live_states).write({"next_at": False})
 
+    def _stop_waiting(self, now):
+        """They have waited as long as their policy lets them: time runs on, and the owner is
+        told.
+        """
+        told = []
+        for clock in self:
+
+            def say(record, measure=clock.measure):
+                promise = record.env["care.sla.clock"]._label(measure)
+                return {"summary": record.env._("%s runs on: we have waited long enough", promise)}
+
+            record = clock._record()
+            told.append((record, record._present(record.owner_id, record.team_id), say))
+        self._resume(now)
+        self.env["mail.activity"]._care_tell("customer_care_sla.mail_activity_type_waited", told)
+
+    @api.model
+    def _label(self, measure):
+        """The name of a measure, in the reader's language."""
+        return dict(self._fields["measure"]._description_selection(self.env))[measure]
+
     def _replan(self, now):
         """Try again to plan what could not be planned; it counts from the same moment."""
-        choices = self.env["care.sla.policy"]._choose(self.case_id)
         jobs, clocks = [], self.browse()
-        for clock in self:
-            choice = choices.get(clock.case_id, {}).get(clock.measure)
-            if choice:
-                clocks |= clock
-                jobs.append((clock.case_id, clock.measure, choice, clock.started_at))
+        for mine in self.grouped(lambda clock: clock._record()._name).values():
+            records = mine[0]._record().browse(clock._record().id for clock in mine)
+            measures = set(mine.mapped("measure"))
+            choices = self.env["care.sla.policy"]._choose(records, measures)
+            for clock in mine:
+                record, measure = clock._record(), clock.measure
+                choice = choices.get(record, {}).get(measure)
+                if choice and (choice.line.kind != "date" or self._date_of(record, measure)):
+                    clocks |= clock
+                    jobs.append((record, measure, choice, clock.started_at))
         # nothing promises this any more
-        (self - clocks).write({"state": "cancelled", "next_at": False, "error": False})
+        (self - clocks)._give_up()
         for clock, vals in zip(clocks, self._prepare_plans(jobs, now), strict=True):
             if vals["state"] == "failed":
                 attempts = clock.attempts + 1
@@ -849,22 +1231,34 @@ class CareSlaClock(models.Model):
                     self._next_attempt(attempts) if attempts < self._due_attempts else False
                 )
             clock.write(vals)
+        clocks.filtered(lambda clock: clock.state == "paused")._note_pauses()
+
+    def _rested_since_due(self):
+        """Working seconds in which it stood still since it was due: what comes after that waits
+        as long."""
+        self.ensure_one()
+        if not self.breached_at or not (self.paused_seconds or self.solved_seconds):
+            return 0
+        since = self.pause_ids.filtered(lambda pause: pause.started_at >= self.due_at)
+        return sum(since.mapped("seconds"))
 
     def _pass_levels(self, now):
         """Tell of the last moment that each clock has newly passed, all of its levels, and
         go on."""
         passed = []
         for clock in self:
+            before, due, worktime = clock.levels_passed, clock.due_at, clock.worktime_id
             levels = clock.levels or []
-            count, next_at = self._next_level(
-                clock.worktime_id, clock.due_at, levels, clock.levels_passed, now
-            )
-            if count > clock.levels_passed:
-                left = levels[count - 1][0]
+            rested = clock._rested_since_due()
+            # a pause may have changed which of them comes next
+            levels = levels[:before] + self._sort_levels(worktime, due, levels[before:], rested)
+            count, next_at = self._next_level(worktime, due, levels, before, now, rested)
+            if count > before:
+                last = levels[count - 1]
                 passed.extend(
                     (clock, level)
-                    for level in levels[clock.levels_passed : count]
-                    if level[0] == left
+                    for level in levels[before:count]
+                    if (level[0], unit_of(level)) == (last[0], unit_of(last))
                 )
             vals = {
                 "levels_passed": count,
@@ -872,8 +1266,10 @@ class CareSlaClock(models.Model):
                 "attempts": 0,
                 "error": False,
             }
-            if clock.due_at < now and not clock.breached_at:
-                vals["breached_at"] = clock.due_at
+            if levels != clock.levels:
+                vals["levels"] = levels
+            if due < now and not clock.breached_at:
+                vals["breached_at"] = due
             clock.write(vals)
         self.env["care.sla.alert"]._tell(passed)
 
@@ -881,15 +1277,25 @@ class CareSlaClock(models.Model):
     # What customers are told
     # ------------------------------------------------------------
 
+    def _due_for(self, lang, tz):
+        """When it is due, in the customer's words: with the zone's name."""
+        return format_datetime(
+            self.env, self.due_at, tz=tz, dt_format="EEE d MMM, HH:mm (VVV)", lang_code=lang
+        )
+
     def _promise_line(self, lang, tz):
         """The promise as the customer reads it, in their language and zone."""
         self.ensure_one()
         clock = self.with_context(lang=lang)
-        moment = format_datetime(
-            clock.env, clock.due_at, tz=tz, dt_format="EEE d MMM, HH:mm (VVV)", lang_code=lang
-        )
+        moment = clock._due_for(lang, tz)
         if clock.measure == "first_response":
             return clock.env._("A first answer by %s", moment)
         if clock.measure == "resolution":
             return clock.env._("Solved by %s", moment)
+        if clock.measure == "final_response":
+            return clock.env._("Our final response by %s", moment)
+        if clock.measure == "next_response":
+            return clock.env._("An answer by %s", moment)
+        if clock.measure == "update":
+            return clock.env._("News from us by %s", moment)
         return clock.env._("A confirmation by %s", moment)

@@ -1,4 +1,3 @@
-import uuid
 from typing import NamedTuple
 
 from odoo import api, fields, models
@@ -7,12 +6,14 @@ from odoo.tools import ormcache
 
 from odoo.addons.customer_care.models.care_due_mixin import reraise_if_concurrent
 
-#: What may be promised about a case, in the order in which it is told.
-MEASURES = [
-    ("acknowledgement", "Acknowledgement"),
-    ("first_response", "First answer"),
-    ("resolution", "Solution"),
-]
+from .care_sla_measure import MEASURES_BY_NAME
+
+#: Whom a record may wait for, and the policy's fields that say whether, and for how long, its
+#: clocks stand still then.
+PAUSES = {
+    "customer": ("pause_customer", "pause_customer_cap"),
+    "third_party": ("pause_third_party", "pause_third_party_cap"),
+}
 
 
 class Line(NamedTuple):
@@ -27,15 +28,36 @@ class Policy(NamedTuple):
     """A policy as plain values."""
 
     id: int
+    model: str  # of the records that it is about
     partners: frozenset
     tiers: frozenset
     filtered: bool
     calendar_id: int
-    lines: dict  # (measure, severity or any) -> Line
-    levels: tuple  # (level id, measure or False, share of time left, who is told)
+    lines: dict  # (measure, severity or any, stage id, category or False) -> Line
+    levels: tuple  # of care_sla_level.Level
+    terms: dict  # see `care.sla.clock.terms`
 
-    def line(self, measure, severity):
-        return self.lines.get((measure, severity)) or self.lines.get((measure, "any"))
+    def line(self, measure, severity, stage_id=0, category=""):
+        """The line for this stage comes before the one for its category, and the line for this
+        severity before the one for any.
+        """
+        where = (stage_id, category) if measure == "stage" else (False,)
+        for place in where:
+            for known in (severity, "any"):
+                line = self.lines.get((measure, known, place))
+                if line:
+                    return line
+        return None
+
+
+class Book(NamedTuple):
+    """What a company promises."""
+
+    policies: tuple  # of :class:`Policy`, in order
+    promised: frozenset  # (model, measure) of all their lines
+
+    def of(self, model):
+        return [policy for policy in self.policies if policy.model == model]
 
 
 class Choice(NamedTuple):
@@ -88,10 +110,48 @@ class CareSlaPolicy(models.Model):
         check_company=True,
         help="The hours that count. Empty: those of the team, or else of the company.",
     )
+    pause_customer = fields.Boolean(
+        "Wait for the Customer",
+        default=True,
+        help="While a case waits for its customer, the time to its solution stands still. "
+        "Answers never stand still, and what the law says does not either.",
+    )
+    pause_customer_cap = fields.Float(
+        "At Most",
+        help="Working hours that a promise stands still in all, waiting for the customer. Then it "
+        "runs on, and the owner is told. 0: as long as it takes.",
+    )
+    pause_third_party = fields.Boolean(
+        "Wait for a Third Party",
+        help="The customer did not choose our suppliers: usually the time runs on.",
+    )
+    pause_third_party_cap = fields.Float(
+        "At Most for Them",
+        help="Working hours that a promise stands still in all, waiting for a third party. 0: as "
+        "long as it takes.",
+    )
+    reopen_mode = fields.Selection(
+        [
+            ("resume", "Go on with the promise"),
+            ("new", "Make a new promise"),
+        ],
+        "When It Is Not Solved After All",
+        required=True,
+        default="resume",
+        help="Go on: what is left of the time is left, and the days in which we thought that it "
+        "was solved do not count. A new promise has the whole time again; what the first one came "
+        "to stays as it is.",
+    )
     target_ids = fields.One2many("care.sla.target", "policy_id", "Promises", copy=True)
     level_ids = fields.One2many("care.sla.level", "policy_id", "Who Is Told", copy=True)
+    has_stage_lines = fields.Boolean(compute="_compute_has_stage_lines")
     clock_ids = fields.One2many("care.sla.clock", "policy_id", "Clocks")
     clock_count = fields.Integer(compute="_compute_clock_count")
+
+    _cap_check = models.Constraint(
+        "CHECK (pause_customer_cap >= 0 AND pause_third_party_cap >= 0)",
+        "A promise stands still for 0 hours or more.",
+    )
 
     # ------------------------------------------------------------
     # Fields
@@ -106,6 +166,11 @@ class CareSlaPolicy(models.Model):
     @api.model
     def _selection_event(self):
         return [("case_opened", self.env._("Case opened"))]
+
+    @api.depends("target_ids.measure")
+    def _compute_has_stage_lines(self):
+        for policy in self:
+            policy.has_stage_lines = "stage" in policy.target_ids.mapped("measure")
 
     def _compute_clock_count(self):
         counts = dict(
@@ -195,14 +260,12 @@ class CareSlaPolicy(models.Model):
     def _changed(self, companies=None):
         """A new version of the book, and another try for what could not be planned."""
         companies = self._companies() | (companies or self.env["res.company"])
-        # sudo: policies are edited by managers, companies by administrators
-        for company in companies.sudo():
-            company.care_sla_version = uuid.uuid4().hex
+        companies._care_sla_changed()
         self.env["care.sla.clock"]._wake(companies)
 
     @api.model
     def _book_of(self, company):
-        """The policies of a company, in order: a tuple of :class:`Policy`."""
+        """The policies of a company, in order: a :class:`Book`."""
         # sudo: policies and their version belong to the company, not to the user
         return self.sudo()._book(company.id, company.sudo().care_sla_version)
 
@@ -213,25 +276,42 @@ class CareSlaPolicy(models.Model):
             [("company_id", "in", (False, company_id))]
         )
         # a promise to an archived customer or tier is no promise to everybody
-        policies = policies.with_context(active_test=False)
-        return tuple(
+        return policies.with_context(active_test=False)._as_book()
+
+    def _as_book(self):
+        """These policies, in their order, as plain values."""
+        book = tuple(
             Policy(
                 policy.id,
+                policy.res_model,
                 frozenset(policy.partner_ids._ids),
                 frozenset(policy.tier_ids._ids),
                 (policy.filter_domain or "[]").strip() != "[]",
                 policy.calendar_id.id,
                 {
-                    (target.measure, target.severity): Line(target.id, target.kind, target.amount)
+                    (target.measure, target.severity, target._place()): Line(
+                        target.id, target.kind, target.amount
+                    )
                     for target in policy.target_ids
                 },
-                tuple(
-                    (level.id, level.measure, level.share_left, level.tell)
-                    for level in policy.level_ids
-                ),
+                policy.level_ids._plain(),
+                policy._terms(),
             )
-            for policy in policies
+            for policy in self
         )
+        return Book(
+            book, frozenset((policy.model, line[0]) for policy in book for line in policy.lines)
+        )
+
+    def _terms(self):
+        """What holds for the clocks of this policy while they run: see ``care.sla.clock``."""
+        self.ensure_one()
+        waits = {
+            reason: round(self[cap] * 3600)
+            for reason, (allowed, cap) in PAUSES.items()
+            if self[allowed]
+        }
+        return {"waits": waits, "reopen": self.reopen_mode}
 
     # ------------------------------------------------------------
     # Choosing
@@ -243,68 +323,85 @@ class CareSlaPolicy(models.Model):
         return self.env["care.sla.clock"]._start(records)
 
     @api.model
-    def _choose(self, cases):
-        """Per measure the first policy with a line for it and the case's severity: the
+    def _choose(self, records, measures=None):
+        """Per measure the first policy with a line for it and the record's severity: the
         customer's own policies first, then those of the tier, then the others.
 
-        :param cases: as superuser
-        :return: dict case -> dict measure -> :class:`Choice`; no entry where nothing is
+        :param records: cases or journeys, as superuser
+        :param measures: only these
+        :return: dict record -> dict measure -> :class:`Choice`; no entry where nothing is
             promised
         """
         choices = {}
-        for company, mine in cases.grouped("company_id").items():
+        for company, mine in records.grouped("company_id").items():
             book = self._book_of(company)
-            if not book:
+            promised = [
+                name
+                for name in MEASURES_BY_NAME
+                if (records._name, name) in book.promised and (not measures or name in measures)
+            ]
+            if not promised:
                 continue
-            tiers = any(policy.tiers for policy in book)
-            filtered = self.browse(p.id for p in book if p.filtered).with_company(company)
+            policies = book.of(records._name)
+            tiers = any(policy.tiers for policy in policies)
+            filtered = self.browse(p.id for p in policies if p.filtered).with_company(company)
             matches = filtered._matches(mine.with_company(company))
             memo = {}
-            for case in mine:
+            for record in mine:
                 candidates = sorted(
                     (
-                        (rank, policy, self._match_of(matches, policy, case))
-                        for policy in book
-                        if (rank := self._rank(policy, case, tiers)) is not None
+                        (rank, policy, self._match_of(matches, policy, record))
+                        for policy in policies
+                        if (rank := self._rank(policy, record, tiers)) is not None
                     ),
                     key=lambda candidate: candidate[0],
                 )
-                key = (case.severity, *((rank, p.id, match) for rank, p, match in candidates))
+                about = self._line_key(record, "stage" in promised)
+                key = (about, *((rank, p.id, match) for rank, p, match in candidates))
                 if key not in memo:
-                    memo[key] = self._choose_among(candidates, case.severity)
-                choices[case] = memo[key]
+                    memo[key] = self._choose_among(candidates, promised, about)
+                choices[record] = memo[key]
         return choices
 
     @api.model
-    def _rank(self, policy, case, tiers):
+    def _line_key(self, record, staged):
+        """What decides which line of a policy is a record's: severity, stage and category."""
+        severity = record.severity if "severity" in record._fields else "any"
+        if staged:
+            return (severity, record.stage_id.id, record.stage_category)
+        return (severity, 0, "")
+
+    @api.model
+    def _rank(self, policy, record, tiers):
         """How near a policy is to a customer: 0 their own, 1 their tier's, 2 anybody's;
         None when it is for others."""
         if policy.partners and not policy.partners.isdisjoint(
-            (case.partner_id.id, case.commercial_partner_id.id)
+            (record.partner_id.id, record.commercial_partner_id.id)
         ):
             return 0
-        if policy.tiers and tiers and case.tier_id.id in policy.tiers:
+        if policy.tiers and tiers and record.tier_id.id in policy.tiers:
             return 1
         return None if policy.partners or policy.tiers else 2
 
     @api.model
-    def _match_of(self, matches, policy, case):
-        """Whether the filter lets the case through; a text when it cannot tell."""
+    def _match_of(self, matches, policy, record):
+        """Whether the filter lets the record through; a text when it cannot tell."""
         match = matches.get(policy.id, True)
-        return case.id in match if isinstance(match, set) else match
+        return record.id in match if isinstance(match, set) else match
 
     @api.model
-    def _choose_among(self, candidates, severity):
+    def _choose_among(self, candidates, measures, about):
         """:class:`Choice` per measure, from policies in the order of their nearness.
 
         :param candidates: (rank, policy, True, False or why the filter cannot tell)
+        :param about: see :meth:`_line_key`
         """
         ranks = ("customer", "tier", "everybody")
         choices = {}
-        for measure, _label in MEASURES:
+        for measure in measures:
             why = []
             for rank, policy, match in candidates:
-                line = policy.line(measure, severity)
+                line = policy.line(measure, *about)
                 if not line:
                     why.append([policy.id, "no_line"])
                 elif match is False:
@@ -318,16 +415,16 @@ class CareSlaPolicy(models.Model):
                     break
         return choices
 
-    def _matches(self, cases):
-        """Which cases match the filters of these policies, all in one pass.
+    def _matches(self, records):
+        """Which records match the filters of these policies, all in one pass.
 
-        :return: dict policy id -> set of case ids, or why the filter cannot tell
+        :return: dict policy id -> set of record ids, or why the filter cannot tell
         """
         if not self:
             return {}
         try:
             with self.env.cr.savepoint():
-                return {policy.id: set(policy._match(cases)._ids) for policy in self}
+                return {policy.id: set(policy._match(records)._ids) for policy in self}
         except Exception as error:  # pylint: disable=broad-except
             reraise_if_concurrent(error)
             if len(self) == 1:
@@ -339,4 +436,4 @@ class CareSlaPolicy(models.Model):
                     )
                 }
             middle = len(self) // 2
-            return {**self[:middle]._matches(cases), **self[middle:]._matches(cases)}
+            return {**self[:middle]._matches(records), **self[middle:]._matches(records)}

@@ -1,3 +1,5 @@
+import uuid
+
 from odoo import fields, models
 
 
@@ -13,3 +15,11 @@ class ResCompany(models.Model):
         if {"resource_calendar_id", "care_start_date"} & set(vals):
             self.env["care.sla.clock"]._wake(self)
         return result
+
+    def _care_sla_changed(self):
+        """What these companies promise, or by which hours, is not what it was: see
+        ``care.sla.policy._book``.
+        """
+        # sudo: policies are edited by managers, hours by others, companies by administrators
+        for company in self.sudo():
+            company.care_sla_version = uuid.uuid4().hex

@@ -1,4 +1,5 @@
 from datetime import datetime
+from unittest.mock import patch
 
 from odoo import Command
 from odoo.tools import mute_logger
@@ -84,6 +85,10 @@ class SlaCase(CareCase):
 
     def _alerts(self, case):
         return self.env["care.sla.alert"].search([("clock_id.case_id", "=", case.id)])
+
+    @staticmethod
+    def _patched(name, value):
+        return patch(name, value)
 
     @staticmethod
     def _utc(text):

@@ -38,3 +38,28 @@ class TestConfidential(SlaCase):
         self.assertTrue(alerts)
         self.assertEqual(alerts.user_id, self.keeper)
         self.assertEqual(alerts.activity_id.user_id, self.keeper)
+
+    def test_who_is_told_of_one_case_is_not_told_of_a_confidential_one_beside_it(self):
+        self.policy.level_ids.unlink()
+        self.policy.level_ids = [
+            Command.create({"timing": "at", "tell": "leader"}),
+            Command.create({"timing": "at", "action": "reassign", "assign_to": "leader"}),
+            Command.create(
+                {
+                    "timing": "at",
+                    "action": "mail",
+                    "tell": "leader",
+                    "template_id": self.env.ref("customer_care_sla.mail_template_level_staff").id,
+                }
+            ),
+        ]
+        plain, sealed = self._case_at(MONDAY_9), self._case_at(MONDAY_9)
+        sealed.action_seal()
+        self._cron_at(TUESDAY_10)
+        self.assertEqual(self._alerts(plain).user_id, self.leader)
+        self.assertEqual(self._alerts(sealed).user_id, self.keeper)
+        self.assertEqual((plain.owner_id, sealed.owner_id), (self.leader, self.keeper))
+        mails = self.env["mail.mail"].search(
+            [("model", "=", "care.sla.alert"), ("res_id", "in", self._alerts(sealed).ids)]
+        )
+        self.assertEqual(mails.recipient_ids, self.keeper.partner_id)

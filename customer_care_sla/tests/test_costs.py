@@ -1,5 +1,6 @@
 from unittest.mock import patch
 
+from odoo import Command
 from odoo.tests import tagged
 
 from .common import MONDAY_9, MONDAY_10, TUESDAY_10, SlaCase
@@ -45,9 +46,87 @@ class TestCosts(SlaCase):
             self._cases(count)
         return sum(spent)
 
-    def test_the_clocks_of_a_case_cost_two_queries_beside_the_working_hours(self):
+    def _as_if_lasting(self):
+        """Working hours that were frozen long ago: here all is one transaction."""
+        clocks = type(self.env["care.sla.clock"])
+        self.addCleanup(self.registry.__dict__.pop, "_care_sla_snapshots", None)
+        self.enterContext(patch.object(clocks, "_lasting", lambda _self, ids: set(ids)))
+
+    def test_the_clocks_of_a_case_cost_one_query(self):
+        self._as_if_lasting()
+        self.policy.target_ids = [
+            Command.create({"measure": "acknowledgement", "kind": "minutes", "amount": 30})
+        ]
         self._clock_queries(1)
-        self.assertLessEqual(self._clock_queries(1), 4)
+        self.assertLessEqual(self._clock_queries(1), 1)
+
+    def test_working_hours_that_change_are_seen_at_once_although_they_are_kept(self):
+        self._as_if_lasting()
+        self._cases(1)
+        due = self._clock(self._cases(1)).due_at
+        self.company.resource_calendar_id.attendance_ids.filtered(
+            lambda hours: hours.dayofweek == "0"
+        ).unlink()
+        later = self._clock(self._cases(1)).due_at
+        self.assertGreater(later, due)
+        closed = self.env["resource.calendar.leaves"].create(
+            {
+                "name": "Closed",
+                "date_from": "2026-11-23 23:00:00",
+                "date_to": "2026-11-24 22:59:59",
+                "company_id": self.company.id,
+                "calendar_id": self.company.resource_calendar_id.id,
+            }
+        )
+        self.assertGreater(self._clock(self._cases(1)).due_at, later)
+        closed.unlink()
+        self.assertEqual(self._clock(self._cases(1)).due_at, later)
+
+    def test_the_cron_is_woken_for_what_is_due_before_it_looks_again(self):
+        cron = self.env.ref("customer_care_sla.ir_cron_clocks")
+        triggers = self.env["ir.cron.trigger"]
+
+        def woken():
+            return triggers.search([("cron_id", "=", cron.id)]).mapped("call_at")
+
+        triggers.search([("cron_id", "=", cron.id)]).unlink()
+        case = self._case_at(MONDAY_9)
+        self.assertFalse(woken(), "its first level is three hours away")
+        self._cron_at("2026-11-23 10:50:00")
+        self.assertFalse(woken())
+        self._cron_at("2026-11-23 10:55:00")
+        self.assertEqual(woken(), [self._utc("2026-11-23 11:00:00")])
+        self.policy.target_ids[0].write({"kind": "minutes", "amount": 4})
+        self._case_at(MONDAY_9)
+        self.assertEqual(min(woken()), self._utc("2026-11-23 08:03:00"))
+        self.assertEqual(self._clock(case).state, "running")
+
+    def test_hours_that_a_transaction_has_made_are_not_kept_beyond_it(self):
+        with self.assertRaises(ZeroDivisionError), self.cr.savepoint():
+            self.company.resource_calendar_id.attendance_ids[0].unlink()
+            self._cases(2)
+            raise ZeroDivisionError
+        self.env.invalidate_all()
+        self.assertEqual(self._clock(self._cases(1)).state, "running")
+
+    def test_a_move_costs_few_queries_for_its_clocks(self):
+        self._as_if_lasting()
+        case = self._cases(1)
+        follow = type(self.env["care.sla.clock"])._follow
+        spent = {}
+
+        def counted(clocks, records, event):
+            spent[event] = self._queries(lambda: follow(clocks, records, event))
+
+        other = self._cases(1)
+        for stage in ("waiting_customer", "progress"):
+            self._stage(other, stage, MONDAY_10)  # what is read once in each process
+        with patch.object(type(self.env["care.sla.clock"]), "_follow", counted):
+            # one look where nothing changes; a pause, its row and what the case shows; its end,
+            # the next moment and what the case shows
+            for stage, most in (("progress", 1), ("waiting_customer", 4), ("progress", 6)):
+                self._stage(case, stage, MONDAY_10)
+                self.assertLessEqual(spent["stage_entered"], most, stage)
 
     def test_the_clocks_of_a_batch_cost_as_many_queries_as_those_of_one_case(self):
         self._clock_queries(1)

@@ -155,3 +155,47 @@ class TestFailures(SlaCase):
             case = self._case_at(MONDAY_9)
         self.assertEqual(self._clock(case).state, "failed")
         self.assertIn("years", self._clock(case).error)
+
+    def test_a_promise_of_nine_years_is_kept_track_of(self):
+        self.policy.target_ids[0].write({"kind": "days", "amount": 2300})
+        clock = self._clock(self._case_at(MONDAY_9))
+        self.assertEqual((clock.state, clock.seconds), ("running", 2300 * 8 * 3600))
+        self.assertEqual(clock.due_at.year, 2035)
+
+    def test_archived_working_hours_and_an_archived_team_still_count(self):
+        calendar = self.company.resource_calendar_id.copy({"name": "Old"})
+        self.team.calendar_id = calendar
+        calendar.active = False
+        self.assertEqual(str(self._clock(self._case_at(MONDAY_9)).due_at), MONDAY_13)
+        case = self._case_at(MONDAY_9)
+        self.team.active = False
+        self._stage(case, "waiting_customer", MONDAY_10)
+        self._stage(case, "progress", MONDAY_13)
+        self.assertEqual(self._clock(case, "resolution").state, "running")
+
+    @quiet
+    def test_working_hours_that_went_to_another_company_promise_nothing_until_that_is_mended(self):
+        calendar = self.company.resource_calendar_id.copy({"name": "Shared"})
+        self.policy.calendar_id = calendar
+        running = self._case_at(MONDAY_9)
+        calendar.sudo().company_id = self.env["res.company"].create({"name": "Elsewhere"})
+        case = self._case_at(MONDAY_9)
+        self.assertTrue(case.number)
+        self.assertEqual(self._clock(case).state, "failed")
+        self.assertIn("another company", self._clock(case).error)
+        self._stage(running, "waiting_customer", MONDAY_10)
+        self._stage(running, "progress", MONDAY_13)
+        self.assertEqual(self._clock(running, "resolution").paused_seconds, 3 * 3600)
+        with self._at(MONDAY_13):
+            calendar.sudo().company_id = self.company
+        self._cron_at(MONDAY_13)
+        self.assertEqual(self._clock(case).state, "running")
+
+    def test_a_calendar_emptied_touches_no_open_promise(self):
+        case = self._case_at(MONDAY_9)
+        self._stage(case, "waiting_customer", MONDAY_10)
+        self._empty_calendar()
+        self._stage(case, "progress", MONDAY_13)
+        self._resolve(case, TUESDAY_10)
+        clock = self._clock(case, "resolution")
+        self.assertEqual((clock.elapsed_seconds, clock.paused_seconds), (6 * 3600, 3 * 3600))

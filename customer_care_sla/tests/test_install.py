@@ -1,7 +1,13 @@
 from odoo.tests import tagged
 from odoo.tools import file_open
 
-from odoo.addons.customer_care_sla.hooks import post_init_hook, uninstall_hook
+from odoo.addons.customer_care_sla.hooks import (
+    NEXT_COLUMNS,
+    post_init_hook,
+    pre_init_hook,
+    uninstall_hook,
+)
+from odoo.addons.customer_care_sla.models.care_sla_next import NEXT
 
 from .common import MONDAY_9, MONDAY_10, TUESDAY_10, SlaCase
 
@@ -24,8 +30,17 @@ class TestInstall(SlaCase):
         with self._at(TUESDAY_10):
             post_init_hook(self.env)
         self.env.invalidate_all()
+        return self.env["care.sla.apply"].search(
+            [("company_id", "=", self.company.id), ("state", "=", "draft")]
+        )
 
-    def test_open_cases_get_their_promises_from_the_installation_on(self):
+    def _promise(self, row):
+        with self._at(TUESDAY_10):
+            row.with_user(self.manager).action_start()
+            self._run("care.sla.apply")
+        self.env.invalidate_all()
+
+    def test_open_cases_get_their_promises_once_somebody_has_seen_how_many_they_are(self):
         fresh, told, answered, over = (self._live() for _case in range(4))
         told_notice = self.env["care.notice"].search([("case_id", "=", told.id)])
         told_notice.write({"state": "done", "next_at": False})
@@ -34,7 +49,10 @@ class TestInstall(SlaCase):
         )
         self._resolve(over, MONDAY_10)
         over.clock_ids.unlink()
-        self._install()
+        row = self._install()
+        self.assertFalse((fresh | told | answered).clock_ids, "asked first")
+        self.assertGreaterEqual(row.with_user(self.manager).new_count, 3)
+        self._promise(row)
         self.assertEqual(
             set(fresh.clock_ids.mapped("measure")),
             {"acknowledgement", "first_response", "resolution"},
@@ -48,10 +66,26 @@ class TestInstall(SlaCase):
         self.assertFalse(any(clocks.mapped("is_late")))
         self.assertFalse(clocks.alert_ids, "nobody is told of the past")
 
+    def test_the_columns_made_before_the_installation_are_those_of_the_fields(self):
+        case = self.env["care.case"]
+        self.assertEqual(NEXT_COLUMNS, {name: case._fields[name].column_type[0] for name in NEXT})
+        self.env.cr.execute("ALTER TABLE care_case DROP COLUMN promise_paused")
+        pre_init_hook(self.env)
+        self.env.cr.execute(
+            "SELECT data_type FROM information_schema.columns"
+            " WHERE table_name = 'care_case' AND column_name = 'promise_paused'"
+        )
+        self.assertEqual(self.env.cr.fetchall(), [("boolean",)])
+
     def test_installing_twice_makes_nothing_twice(self):
         case = self._live()
-        self._install()
-        self._install()
+        for _time in range(2):
+            self._promise(
+                self._install()[:1]
+                or self.env["care.sla.apply"].create(
+                    {"company_id": self.company.id, "also_new": True}
+                )
+            )
         self.assertEqual(len(case.clock_ids), 3)
 
     def test_uninstalling_takes_the_activities_along(self):

@@ -64,6 +64,13 @@ class TestMerge(SlaCase):
         self.assertEqual(self._clock(second, "resolution").state, "paused")
         self.assertEqual(self._clock(second).state, "running")
 
+    def test_merged_into_a_solved_case_nothing_runs_on(self):
+        first, second = self._two()
+        self._resolve(second, MONDAY_13)
+        self._merge_at(MONDAY_17, first, second)
+        self.assertEqual(set(first.clock_ids.mapped("state")), {"cancelled"})
+        self.assertEqual(set(second.clock_ids.mapped("state")), {"met"})
+
     def test_an_imported_case_promises_nothing(self):
         with self._at(MONDAY_10):
             case = self._case(channel="import", received_at=MONDAY_9)

@@ -1,6 +1,7 @@
+from odoo import Command
 from odoo.tests import tagged
 
-from .common import MONDAY_9, MONDAY_10, SlaCase
+from .common import MONDAY_9, MONDAY_10, MONDAY_13, SlaCase
 
 
 @tagged("post_install", "-at_install")
@@ -38,8 +39,34 @@ class TestPromiseMail(SlaCase):
 
     def test_only_what_is_still_promised_is_quoted(self):
         case = self._case_at(MONDAY_9)
-        self._stage(case, "waiting_customer", MONDAY_10)
-        self.assertEqual(len(case._care_promise_lines()), 1)
         with self._at(MONDAY_10):
             self.env["care.sla.clock"]._meet(case)
         self.assertEqual(case._care_promise_lines(), [])
+
+    def test_what_stands_still_says_that_we_wait_for_the_customer(self):
+        case = self._case_at(MONDAY_9)
+        self._stage(case, "waiting_customer", MONDAY_10)
+        self.assertEqual(case._care_promise_lines()[-1], "Solved: paused, we wait for your answer")
+        self._stage(case, "progress", MONDAY_13)
+        self.assertEqual(case._care_promise_lines()[-1], "Solved by Wed 25 Nov, 12:00 (Brussels)")
+
+    def test_what_is_promised_among_ourselves_is_not_told(self):
+        before = len(self._case_at(MONDAY_9)._care_promise_lines())
+        self.policy.target_ids = [
+            Command.create(
+                {"measure": "stage", "stage_category": "open", "kind": "hours", "amount": 8}
+            )
+        ]
+        case = self._case_at(MONDAY_9)
+        self.assertIn("stage", case.clock_ids.mapped("measure"))
+        self.assertEqual(len(case._care_promise_lines()), before)
+
+    def test_a_customer_on_the_portal_is_told_the_promises_and_the_pause(self):
+        case = self._case_at(MONDAY_9)
+        user = self._user("care_portal_told", "base.group_portal")
+        user.partner_id.parent_id = self.customer
+        lines = case.with_user(user)._care_promise_lines()
+        self.assertEqual(len(lines), 2)
+        self._stage(case, "waiting_customer", MONDAY_10)
+        self.env.invalidate_all()
+        self.assertIn("we wait for your answer", case.with_user(user)._care_promise_lines()[-1])

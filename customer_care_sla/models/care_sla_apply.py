@@ -1,0 +1,272 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
+
+#: Clocks or cases looked at in one transaction.
+CHUNK = 500
+#: Clocks that a preview looks at.
+PREVIEW = 10_000
+
+
+class CareSlaApply(models.Model):
+    """A policy as it is now, applied to the promises that are open: asked for, previewed, silent
+    for what is past.
+
+    The cron goes on where it was stopped. Applied again it changes nothing.
+    """
+
+    _name = "care.sla.apply"
+    _description = "SLA policy applied to open promises"
+    _inherit = ["care.due.mixin"]
+    _order = "id desc"
+    _due_cron = "customer_care_sla.ir_cron_apply"
+    _due_user_fields = frozenset({"policy_id", "company_id", "also_new"})
+
+    state = fields.Selection(
+        selection_add=[("draft", "Draft"), ("planned", "Running"), ("done",)],
+        default="draft",
+        ondelete={"draft": "cascade"},
+    )
+    policy_id = fields.Many2one(
+        "care.sla.policy",
+        "Policy",
+        ondelete="cascade",
+        index="btree_not_null",
+        help="Empty: open cases get what is promised, nothing that is promised already changes.",
+    )
+    company_id = fields.Many2one(
+        "res.company",
+        required=True,
+        default=lambda self: self.env.company,
+        ondelete="cascade",
+        index=True,
+    )
+    also_new = fields.Boolean(
+        "Also Promise to Open Cases",
+        help="What open cases were never promised is promised to them now, counted from now.",
+    )
+    open_count = fields.Integer("Open Promises", compute="_compute_preview")
+    change_count = fields.Integer("Would Change", compute="_compute_preview")
+    late_count = fields.Integer("Of These Late Then", compute="_compute_preview")
+    new_count = fields.Integer("Open Cases Without a Promise", compute="_compute_preview")
+    is_partial = fields.Boolean(compute="_compute_preview")
+    total = fields.Integer("To Look At", readonly=True)
+    done_count = fields.Integer("Looked At", readonly=True)
+    changed_count = fields.Integer("Changed", readonly=True)
+    started_count = fields.Integer("Promised", readonly=True)
+    progress = fields.Float(compute="_compute_progress")
+    last_id = fields.Integer(readonly=True)
+    last_case_id = fields.Integer(readonly=True)
+
+    # ------------------------------------------------------------
+    # Fields
+    # ------------------------------------------------------------
+
+    @api.depends("policy_id", "company_id")
+    def _compute_display_name(self):
+        for row in self:
+            row.display_name = row.policy_id.name or self.env._("Open cases")
+
+    @api.depends("done_count", "total", "state")
+    def _compute_progress(self):
+        for row in self:
+            row.progress = 100 * row.done_count / row.total if row.total else 0
+            if row.state == "done":
+                row.progress = 100
+
+    @api.depends("policy_id", "company_id", "state")
+    def _compute_preview(self):
+        # sudo: numbers of all open promises; only managers may make such a row
+        for row in self.sudo():
+            draft = row.state == "draft"
+            count = change = late = 0
+            clocks = self.env["care.sla.clock"].sudo()
+            if draft and row.policy_id:
+                count = clocks.search_count(row._clocks())
+                found = clocks.search(row._clocks(), order="id", limit=PREVIEW)
+                for vals in row._changes(found).values():
+                    change += 1
+                    late += bool(vals and vals.get("breached_at"))
+            row.open_count, row.change_count, row.late_count = count, change, late
+            row.is_partial = count > PREVIEW
+            row.new_count = draft and self.env["care.case"].sudo().search_count(row._cases())
+
+    # ------------------------------------------------------------
+    # Buttons
+    # ------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        self._check_manager()
+        return super().create(vals_list)
+
+    def action_start(self):
+        """Apply it, in the background."""
+        self.ensure_one()
+        self.check_access("write")
+        self._check_manager()
+        if self.state != "draft":
+            raise UserError(self.env._("It has been started already."))
+        if self.company_id not in self.env.companies:
+            raise AccessError(self.env._("That is not a company that you work in now."))
+        # sudo: the engine's fields; the right to start it is checked above
+        row = self.sudo()
+        total = row.env["care.sla.clock"].search_count(row._clocks()) if row.policy_id else 0
+        if row.also_new:
+            total += row.env["care.case"].search_count(row._cases())
+        row.write(
+            {
+                "state": "planned",
+                "total": total,
+                "next_at": self.env.cr.now().replace(microsecond=0),
+            }
+        )
+        row._trigger_due()
+        return {"type": "ir.actions.act_window_close"}
+
+    def action_stop(self):
+        """Not any further; what has been changed stays."""
+        self.check_access("write")
+        self._check_manager()
+        # sudo: as in `action_start`
+        self.sudo().filtered(lambda row: row.state in ("planned", "failed"))._cancel_due()
+
+    @api.model
+    def _check_manager(self):
+        if not self.env.su and not self.env.user.has_group("customer_care.group_manager"):
+            raise AccessError(self.env._("Only managers change what was promised."))
+
+    @api.model
+    def _offer_live(self):
+        """A draft for each company with open cases that were never promised anything: its
+        managers find it, with the count, and apply it or leave it.
+        """
+        # sudo: when the add-on is installed
+        rows = self.sudo()
+        for company in rows.env["res.company"].search(Domain.TRUE):  # there are few
+            draft = rows.new({"company_id": company.id})
+            if rows.env["care.case"].search_count(draft._cases(), limit=1):
+                rows.create({"company_id": company.id, "also_new": True})
+
+    @api.autovacuum
+    def _gc_drafts(self):
+        """What was looked at on a policy and not applied."""
+        long_ago = self.env.cr.now() - timedelta(days=1)
+        # sudo: housekeeping
+        self.sudo().search(
+            [("state", "=", "draft"), ("policy_id", "!=", False), ("create_date", "<", long_ago)]
+        ).unlink()
+
+    # ------------------------------------------------------------
+    # What it is about
+    # ------------------------------------------------------------
+
+    def _clocks(self):
+        """The open promises of the company that may change."""
+        self.ensure_one()
+        return Domain("company_id", "=", self.company_id.id) & Domain(
+            "state", "in", ("running", "paused")
+        )
+
+    def _cases(self):
+        """Open cases that were never promised anything."""
+        self.ensure_one()
+        return (
+            Domain("company_id", "=", self.company_id.id)
+            & Domain("stage_category", "in", ("open", "waiting"))
+            & Domain("clock_ids", "=", False)
+        )
+
+    def _changes(self, clocks):
+        """What the policy says of these clocks: see ``care.sla.clock._prepare_changes``."""
+        self.ensure_one()
+        changes = {}
+        for mine in clocks.grouped(lambda clock: clock._record()._name).values():
+            records = mine[0]._record().browse(clock._record().id for clock in mine)
+            choices = self.env["care.sla.policy"]._choose(records, set(mine.mapped("measure")))
+            changes.update(mine._prepare_changes("apply", choices, about=self.policy_id.id))
+        return changes
+
+    # ------------------------------------------------------------
+    # Running
+    # ------------------------------------------------------------
+
+    @api.model
+    def _due_domain(self):
+        # one chunk after the other: `_run_due` puts the next a moment ahead
+        return [("next_at", "<=", self.env.cr.now() + timedelta(seconds=1))]
+
+    def _run_due(self):
+        for row in self:
+            vals = row._change_some() or row._start_some()
+            if not vals:
+                row.write({"state": "done", "next_at": False, "error": False, "attempts": 0})
+                continue
+            row.write(
+                {
+                    **vals,
+                    "next_at": self.env.cr.now().replace(microsecond=0) + timedelta(seconds=1),
+                    "error": False,
+                    "attempts": 0,
+                }
+            )
+            row._trigger_due()
+
+    def _change_some(self):
+        """Go on with the open clocks; None when there are no more."""
+        clocks = self.env["care.sla.clock"]
+        if not self.policy_id:
+            return None
+        found = clocks.search(
+            self._clocks() & Domain("id", ">", self.last_id), order="id", limit=CHUNK
+        )
+        if not found:
+            return None
+        found._settle()
+        changed = clocks._change_to(self._changes(found))
+        return {
+            "last_id": found[-1].id,
+            "done_count": self.done_count + len(found),
+            "changed_count": self.changed_count + len(changed),
+        }
+
+    def _start_some(self):
+        """Go on with the open cases; None when there are no more."""
+        if not self.also_new:
+            return None
+        cases = self.env["care.case"].search(
+            self._cases() & Domain("id", ">", self.last_case_id), order="id", limit=CHUNK
+        )
+        if not cases:
+            return None
+        self.env["care.sla.clock"]._start_live(cases)
+        started = self.env["care.sla.clock"].search_count([("case_id", "in", cases.ids)])
+        return {
+            "last_case_id": cases[-1].id,
+            "done_count": self.done_count + len(cases),
+            "started_count": self.started_count + started,
+        }
+
+
+class CareSlaPolicy(models.Model):
+    _inherit = "care.sla.policy"  # pylint: disable=consider-merging-classes-inherited
+
+    apply_ids = fields.One2many("care.sla.apply", "policy_id", "Applied")
+
+    def action_apply(self):
+        """Show what this policy, as it is now, would change of what is open."""
+        self.ensure_one()
+        self.check_access("write")
+        row = self.env["care.sla.apply"].create(
+            {"policy_id": self.id, "company_id": (self.company_id or self.env.company).id}
+        )
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Apply to Open Promises"),
+            "res_model": row._name,
+            "res_id": row.id,
+            "views": [(self.env.ref("customer_care_sla.care_sla_apply_view_form_ask").id, "form")],
+            "target": "new",
+        }

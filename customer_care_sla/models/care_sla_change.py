@@ -1,0 +1,377 @@
+"""What was known when a promise was made has changed: another line of another policy holds now."""
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import format_datetime
+
+from odoo.addons.customer_care.tools.worktime import WorkTimeError
+
+from ..tools import clockwork
+from .care_sla_measure import MEASURES_BY_NAME, those
+
+#: Fields of a case on which it depends what is promised.
+DECIDING = ("severity", "category_id", "team_id", "partner_id", "kind", "statutory_final_at")
+
+
+class CareSlaClock(models.Model):
+    _inherit = "care.sla.clock"
+
+    changes = fields.Json(
+        "Changed Since",
+        readonly=True,
+        help="For each change its moment, why, the promise before and after it, and when it was "
+        "due before and after.",
+    )
+    given_up = fields.Boolean(
+        readonly=True, help="Nobody promises it any more: reopening does not bring it back."
+    )
+
+    # ------------------------------------------------------------
+    # The record has changed
+    # ------------------------------------------------------------
+
+    @api.model
+    def _reconsider(self, records):
+        """Something is known of these records that was not when they were promised something.
+
+        Their open promises become those that hold now, at once; what has elapsed and what was
+        paused stays, and so does a breach that happened. What is promised now for the first time
+        begins to count from when it would have.
+
+        :param records: cases or journeys
+        """
+        # sudo: promises follow the record, whoever changes it
+        records = records.sudo().filtered(
+            lambda record: record.stage_category in ("open", "waiting")
+        )
+        if not records:
+            return
+        clocks = self.sudo().search([(records._care_link, "in", records.ids)])
+        clocks._settle()
+        live = clocks.filtered(lambda clock: clock.state in self._live_states)
+        measures = {*those(records._name, "case_opened"), *live.mapped("measure")}
+        choices = self.env["care.sla.policy"]._choose(records, measures)
+        live._change_to(live._prepare_changes("record", choices))
+        waiting = live.filtered(lambda clock: clock.state in self._waiting_states)
+        if waiting:
+            waiting.write({"next_at": self._now(), "attempts": 0})
+            waiting._trigger_due()
+        known = {(clock._record(), clock.measure) for clock in clocks}
+        self._start_missing(records, choices, known)
+
+    def _settle(self):
+        """What has waited as long as it may runs already, though the cron has not looked yet."""
+        now = self._now()
+        self.filtered(
+            lambda clock: clock.state == "paused" and clock.next_at and clock.next_at <= now
+        )._stop_waiting(now)
+
+    @api.model
+    def _start_missing(self, records, choices, known):
+        """Start what begins with a case and was never promised for it before.
+
+        :param known: (record, measure) that need not be looked at
+        """
+        missing = {}
+        for record in records:
+            for measure in choices.get(record, {}):
+                begins = "case_opened" in MEASURES_BY_NAME[measure].begins
+                if begins and (record, measure) not in known:
+                    missing.setdefault(measure, []).append(record.id)
+        for measure, ids in missing.items():
+            mine = records.browse(ids)
+            if measure == "acknowledgement":
+                mine = mine.filtered(lambda case: not case.acknowledged_at)
+            elif measure == "first_response":
+                mine -= mine._care_answered()
+            at = self._now() if measure == "update" else None
+            numbers = {case: case.entries for case in mine} if measure == "stage" else None
+            self._start(mine, at, [measure], numbers)
+
+    # ------------------------------------------------------------
+    # Another promise
+    # ------------------------------------------------------------
+
+    def _prepare_changes(self, code, choices, about=None):
+        """What would be promised now instead.
+
+        :param str code: why it changes: ``record`` or ``apply``. The former keeps the working
+            hours that were frozen where the calendar is still the same one, and changes nothing
+            where the line of the policy is; the latter takes both as they are now
+        :param dict choices: of ``care.sla.policy._choose``
+        :param about: only what is promised by this policy, before or after
+        :return: dict clock -> values; None for a promise that nobody makes any more. What stays
+            as it is is left out
+        """
+        result, jobs, clocks = {}, [], self.browse()
+        for clock in self.filtered(lambda clock: clock.state in ("running", "paused")):
+            record = clock._record()
+            if clock.measure == "stage" and clock.cycle != record.entries:
+                continue  # of the stage that it is just leaving
+            choice = choices.get(record, {}).get(clock.measure)
+            if about and about not in (clock.policy_id.id, choice and choice.policy.id):
+                continue
+            dated = choice and choice.line.kind == "date"
+            if not choice or (dated and not self._date_of(record, clock.measure)):
+                result[clock] = None
+            else:
+                clocks |= clock
+                jobs.append((record, clock.measure, choice, clock.started_at))
+        calendars = self._calendars(jobs)
+        work = [
+            (clock, job, calendar)
+            for clock, job, calendar in zip(clocks, jobs, calendars, strict=True)
+            if code == "apply" or not clock._holds(job, calendar)
+        ]
+        if not work:
+            return result
+        worktimes = self._worktimes([job for _c, job, _k in work], [k for _c, _j, k in work])
+        stills = self.env["care.sla.pause"]._stills(clocks)
+        for clock, job, calendar in work:
+            worktime = job[2].error or worktimes[job[0].company_id, calendar]
+            kept = clock.worktime_id
+            if calendar and kept.calendar_id == calendar and not isinstance(worktime, str):
+                same = code == "record" or clockwork.same_hours(
+                    kept._worktime(), worktime._worktime()
+                )
+                worktime = kept if same else worktime
+            vals = clock._prepare_change(code, job, worktime, stills.get(clock, []))
+            if vals:
+                result[clock] = vals
+        return result
+
+    def _holds(self, job, calendar):
+        """Whether this promise is what the job says anyway."""
+        self.ensure_one()
+        record, measure, choice, _started = job
+        return (
+            self.policy_id.id == choice.policy.id
+            and self.target_id.id == choice.line.target_id
+            and self.worktime_id.calendar_id == calendar
+            and (
+                self.spec_kind != "date"
+                or self._promised_until() == self._date_of(record, measure).replace(microsecond=0)
+            )
+        )
+
+    def _prepare_change(self, code, job, worktime, stills):
+        """The promise anew, from the same start, with all the times at which it stood still.
+
+        Where that cannot be planned the promise stays what it was, with the error.
+        """
+        self.ensure_one()
+        _record, measure, choice, _started = job
+        now = self.paused_at or self._now()
+        try:
+            if isinstance(worktime, str):
+                raise UserError(worktime)
+            worktime, plan = self._plan_of(job, worktime)
+            due = plan.due
+            ended = [still for still in stills if still.stop]
+            if choice.line.kind != "date":
+                worktime, due = worktime._apply(clockwork.due_after, due, ended)
+            # by other hours what was paused is another time, too
+            worktime, stood = worktime._apply(clockwork.standing, ended, now)
+            terms = MEASURES_BY_NAME[measure].pauses and choice.policy.terms
+            solved = stood.pop(clockwork.SOLVED, 0)
+            levels = self._prepare_levels(choice.policy, measure, plan.seconds, worktime, due)
+            paused = {}
+            if self.state == "paused":
+                paused = self._prepare_pause(
+                    worktime, due, self.paused_at, self.paused_for, terms, stood
+                )
+            passed, next_at = self._next_level(worktime, due, levels, 0, now)
+        except (UserError, WorkTimeError) as error:
+            return {"error": str(error)}
+        vals = {
+            "policy_id": choice.policy.id,
+            "target_id": choice.line.target_id,
+            "spec_kind": choice.line.kind,
+            "spec_amount": choice.line.amount,
+            "seconds": plan.seconds,
+            "worktime_id": worktime.id,
+            "terms": terms,
+            "levels": levels,
+            "paused_by": stood,
+            "paused_seconds": sum(stood.values()),
+            "solved_seconds": solved,
+        }
+        before = self._promised_until()
+        if before == due and self._is_promised(vals):
+            return {}
+        # what was late by the promise before was late, whoever has looked
+        late = next((moment for moment in (before, due) if moment < now), False)
+        return {
+            **vals,
+            "why": choice.why,
+            "error": False,
+            "levels_passed": 0,
+            "due_at": due,
+            # who is to be told of what has passed by that is seen to by the cron
+            "next_at": now if passed else next_at,
+            "changes": [
+                *(self.changes or []),
+                [
+                    fields.Datetime.to_string(self._now()),
+                    code,
+                    [self.spec_kind, self.spec_amount],
+                    [choice.line.kind, choice.line.amount],
+                    fields.Datetime.to_string(before),
+                    fields.Datetime.to_string(due),
+                ],
+            ],
+            **paused,
+            "breached_at": self.breached_at or late,
+        }
+
+    def _is_promised(self, vals):
+        """Whether these values are those of this clock."""
+        return all(
+            (self[name].id if self._fields[name].relational else self[name] or False)
+            == (value or False)
+            for name, value in vals.items()
+        )
+
+    @api.model
+    def _change_to(self, changes):
+        """
+        :param changes: of :meth:`_prepare_changes`
+        :return: the clocks that changed
+        """
+        changed, over = self.browse(), self.browse()
+        for clock, vals in changes.items():
+            if vals is None:
+                over |= clock
+            else:
+                clock.write(vals)
+                changed |= clock
+        changed.pause_ids._reckon()
+        over._give_up()
+        running = changed.filtered(lambda clock: clock.state in ("running", "paused"))
+        running._fit()
+        running._trigger_due()
+        return changed | over
+
+    def _give_up(self):
+        """End promises that nobody makes any more; reopening does not bring them back."""
+        if self:
+            self._stop("cancelled")
+            self.write({"given_up": True})
+
+    # ------------------------------------------------------------
+    # Telling why
+    # ------------------------------------------------------------
+
+    @api.depends("changes")
+    @api.depends_context("tz", "lang")
+    def _compute_reason(self):
+        result = super()._compute_reason()
+        because = {
+            "record": self.env._("what is known of it changed"),
+            "apply": self.env._("the policy was changed and applied to open promises"),
+        }
+        describe = self.env["care.sla.target"]._describe
+        for clock in self.filtered("changes"):
+            lines = [
+                self.env._(
+                    "%(when)s: %(after)s instead of %(before)s, because %(why)s.",
+                    when=format_datetime(self.env, moment, dt_format="short"),
+                    before=describe(*before),
+                    after=describe(*after),
+                    why=because[code],
+                )
+                for moment, code, before, after, _was_due, _is_due in clock.changes
+            ]
+            clock.reason = "\n".join(filter(None, [clock.reason, *lines]))
+        return result
+
+
+class CareSlaPause(models.Model):
+    _inherit = "care.sla.pause"
+
+    @api.model
+    def _stills(self, clocks):
+        """The times at which these clocks stood still, in their order: one query.
+
+        :return: dict clock -> list of ``tools.clockwork.Still``
+        """
+        # sudo: pauses belong to the promise, whoever sees it
+        pauses = self.sudo().search_fetch(
+            [("clock_id", "in", clocks.ids)],
+            ["clock_id", "reason", "started_at", "stopped_at"],
+            order="started_at, id",
+        )
+        stills = {}
+        for pause in pauses:
+            stills.setdefault(pause.clock_id.with_env(clocks.env), []).append(pause._still())
+        return stills
+
+    def _reckon(self):
+        """By the hours that their promises go by now."""
+        for pause in self.filtered("stopped_at"):
+            seconds = pause.clock_id._worked(pause.started_at, pause.stopped_at)
+            if seconds != pause.seconds:
+                pause.seconds = seconds
+
+
+class CareCase(models.Model):
+    _inherit = "care.case"  # pylint: disable=consider-merging-classes-inherited
+
+    def write(self, vals):
+        deciding = [name for name in DECIDING if name in vals]
+        # sudo: compared by the engine, whoever writes
+        before = {case: [case[name] for name in deciding] for case in self.sudo() if deciding}
+        result = super().write(vals)
+        changed = self.sudo().filtered(
+            lambda case: case in before and [case[name] for name in deciding] != before[case]
+        )
+        clocks = self.env["care.sla.clock"]
+        if changed:
+            clocks._reconsider(changed)
+        if vals.get("provider_sent_at"):
+            clocks._sent_to_provider(self.sudo())
+        return result
+
+
+class CareProfile(models.Model):
+    _inherit = "care.profile"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        profiles = super().create(vals_list)
+        profiles.filtered("tier_id")._reconsider_promises()
+        return profiles
+
+    def write(self, vals):
+        result = super().write(vals)
+        if "tier_id" in vals or "partner_id" in vals:
+            self._reconsider_promises()
+        return result
+
+    def unlink(self):
+        customers = [(p.partner_id, p.company_id) for p in self.sudo() if p.tier_id]
+        result = super().unlink()
+        self._reconsider_customers(customers)
+        return result
+
+    def _reconsider_promises(self):
+        self._reconsider_customers([(p.partner_id, p.company_id) for p in self.sudo()])
+
+    @api.model
+    def _reconsider_customers(self, customers):
+        """The open cases of these customers, whose tier is another now.
+
+        :param customers: list of (commercial partner, company)
+        """
+        # sudo: promises follow the tier, whoever changes it
+        cases = self.env["care.case"].sudo()
+        for partner, company in customers:
+            cases |= cases.search(
+                [
+                    ("commercial_partner_id", "=", partner.id),
+                    ("company_id", "=", company.id),
+                    ("stage_category", "in", ("open", "waiting")),
+                ]
+            )
+        cases.invalidate_recordset(["tier_id", "is_key"], flush=False)
+        self.env["care.sla.clock"]._reconsider(cases)

@@ -1,0 +1,182 @@
+"""Facts of promises: written once each time that a promise is fulfilled, kept or late."""
+
+from odoo import api, fields, models
+
+from odoo.addons.customer_care.models.care_due_mixin import insert_new, run_domain
+from odoo.addons.customer_care.models.care_fact import BATCH
+
+from .care_sla_pause import REASONS
+
+#: What is measured of promises.
+PROMISE_MEASURES = [
+    ("promise_kept", "Promise kept"),
+    ("promise_time", "Time of a promise"),
+    ("promise_pause", "Pause of a promise"),
+    ("green_unhappy", "Kept, but unhappy"),
+]
+
+
+class CareFact(models.Model):
+    _inherit = "care.fact"  # pylint: disable=consider-merging-classes-inherited
+
+    measure = fields.Selection(
+        selection_add=PROMISE_MEASURES,
+        ondelete={name: "cascade" for name, _label in PROMISE_MEASURES},
+    )
+    promise = fields.Selection(
+        selection="_selection_promise", readonly=True, help="What was promised."
+    )
+    pause_reason = fields.Selection(
+        REASONS, "Waited For", readonly=True, help="For whom the promise stood still."
+    )
+
+    @api.model
+    def _selection_promise(self):
+        return self.env["care.sla.clock"]._fields["measure"]._description_selection(self.env)
+
+    @api.model
+    def _cron_collect_promises(self):
+        """Write the facts of the promises that have been fulfilled since: a transaction a batch;
+        killed at any point, what was not committed is collected in the next run.
+        """
+        # sudo: a cron of the engine
+        facts = self.sudo()
+
+        def work(clocks):
+            facts._collect_promises(clocks)
+            clocks.write({"counted_at": self.env.cr.now()})
+
+        run_domain(
+            facts.env["care.sla.clock"],
+            [("state", "=", "met"), ("counted_at", "=", False)],
+            work,
+            order="id",
+            limit=BATCH,
+        )
+
+    @api.model
+    def _collect_promises(self, clocks):
+        """Append what these fulfilled promises tell, each thing once.
+
+        They are filed under whoever had the record, and the stage that it was in, when the
+        promise was fulfilled.
+
+        :return: the facts that are new
+        """
+        # what could never be planned was neither kept nor broken
+        clocks = clocks.filtered("due_at")
+        pieces = self._pieces_of(clocks)
+        tiers = self._tiers(self.env["care.tenure"].union(*pieces.values()))
+        pauses = (
+            self.env["care.sla.pause"]
+            .search(
+                [
+                    ("clock_id", "in", clocks.ids),
+                    ("reason", "in", [reason for reason, _label in REASONS]),
+                    ("stopped_at", "!=", False),
+                ],
+                order="id",
+            )
+            .grouped("clock_id")
+        )
+        vals_list = []
+        for clock, piece in pieces.items():
+            common = {
+                **self._dimensions(piece, clock._record(), tiers, clock.stopped_at),
+                "promise": clock.measure,
+            }
+            on_clock = self._measured_on(clock, piece.cycle)
+            vals_list += [
+                {
+                    **common,
+                    **on_clock,
+                    "measure": "promise_kept",
+                    "numerator": int(not clock.breached_at),
+                    "denominator": 1,
+                },
+                {
+                    **common,
+                    **on_clock,
+                    "measure": "promise_time",
+                    "seconds": clock.elapsed_seconds,
+                },
+            ]
+            vals_list += [
+                {
+                    **common,
+                    **self._measured_on(pause, 1),
+                    "measure": "promise_pause",
+                    "pause_reason": pause.reason,
+                    "seconds": pause.seconds,
+                }
+                for pause in pauses.get(clock, ())
+            ]
+        return insert_new(
+            self, [{**self._blank(), "pause_reason": False, **vals} for vals in vals_list]
+        )
+
+    @api.model
+    def _pieces_of(self, clocks):
+        """dict clock -> the piece of tenure in which its promise was fulfilled."""
+        tenures = self.env["care.tenure"].search(
+            [
+                "|",
+                ("case_id", "in", clocks.case_id.ids),
+                ("journey_id", "in", clocks.journey_id.ids),
+            ],
+            order="since, id",
+        )
+        chains = tenures.grouped(lambda piece: piece._record())
+        pieces = {}
+        for clock in clocks:
+            chain = chains.get(clock._record(), tenures.browse())
+            # the move into the stage that fulfils it comes at the same moment
+            before = chain.filtered(lambda piece, at=clock.stopped_at: piece.since < at)
+            if chain:
+                pieces[clock] = before[-1:] or chain[:1]
+        return pieces
+
+
+class CareSlaClock(models.Model):
+    _inherit = "care.sla.clock"  # pylint: disable=consider-merging-classes-inherited
+
+    counted_at = fields.Datetime(readonly=True, copy=False, help="When its facts were written.")
+
+    _uncounted_idx = models.Index("(id) WHERE state = 'met' AND counted_at IS NULL")
+
+    def write(self, vals):
+        if "state" in vals and "counted_at" not in vals:
+            # it goes on, or ends once more: that is to be counted, too
+            vals = {**vals, "counted_at": False}
+        return super().write(vals)
+
+
+class CareCase(models.Model):
+    _inherit = "care.case"  # pylint: disable=consider-merging-classes-inherited
+
+    def _fact_values(self, event):
+        """Green but unhappy: all promises were kept, and yet the customer says no."""
+        values = super()._fact_values(event)
+        if event != "case_closed":
+            return values
+        clocks = self.env["care.sla.clock"].search(
+            [("case_id", "in", self.ids), ("state", "=", "met")]
+        )
+        by_case = clocks.grouped("case_id")
+        green = self.filtered(
+            lambda case: by_case.get(case) and not any(by_case[case].mapped("breached_at"))
+        )
+        unhappy = green._unhappy()
+        for case in green:
+            fact = {
+                "measure": "green_unhappy",
+                "numerator": int(case in unhappy),
+                "denominator": 1,
+            }
+            values[case] = [*values.get(case, ()), fact]
+        return values
+
+    def _unhappy(self):
+        """The ones among these cases whose customers were not content with the solution; for
+        addons that ask them."""
+        return self.filtered(lambda case: case.cycle > 1 or case.customer_answer == "no")

@@ -1,0 +1,220 @@
+"""The level of service: what a customer is promised, on the partner, the quotation, the journey."""
+
+from types import SimpleNamespace
+
+from odoo import api, fields, models
+
+from odoo.addons.customer_care.models.care_guard import refuse_forged
+
+#: What customers are told of their level of service, in this order.
+TOLD = ("acknowledgement", "first_response", "next_response", "update", "resolution", "remedy")
+
+
+class CareSlaPolicy(models.Model):
+    _inherit = "care.sla.policy"  # pylint: disable=consider-merging-classes-inherited
+
+    @api.model
+    def _service_level(self, partner, company, tier=None):
+        """What is promised to a customer's cases: in the customer's words and the language of
+        the context. Policies with a filter are left out: they depend on the case.
+
+        :param tier: instead of the customer's own in this company
+        :return: None where nothing is promised; a dict otherwise: ``tier`` (record), ``policies``
+            (records), ``lines`` (texts), ``hours`` (texts)
+        """
+        # sudo: what is promised to a customer is the company's to say
+        policies = self.sudo()
+        customer = partner.commercial_partner_id
+        if tier is None:
+            profile = policies.env["care.profile"]._for(customer, company).get(customer)
+            tier = profile.tier_id if profile else policies.env["care.tier"]
+        who = SimpleNamespace(
+            _name="res.partner", partner_id=partner, commercial_partner_id=customer, tier_id=tier
+        )
+        book = [
+            policy for policy in policies._book_of(company).of("care.case") if not policy.filtered
+        ]
+        candidates = sorted(
+            (
+                (rank, policy, True)
+                for policy in book
+                if (rank := policies._rank(policy, who, bool(tier))) is not None
+            ),
+            key=lambda candidate: candidate[0],
+        )
+        severities = self.env["care.case"]._fields["severity"]._description_selection(self.env)
+        choices = {
+            severity: policies._choose_among(candidates, TOLD, (severity, 0, ""))
+            for severity, _label in severities
+        }
+        lines = [
+            line
+            for measure in TOLD
+            if (line := self._service_line(measure, choices, dict(severities)))
+        ]
+        if not lines:
+            return None
+        used = policies.browse(
+            dict.fromkeys(
+                choice.policy.id for measures in choices.values() for choice in measures.values()
+            )
+        )
+        return {
+            "tier": tier,
+            "policies": used,
+            "lines": lines,
+            "hours": company.with_context(lang=self.env.lang)._care_opening_lines(
+                used.calendar_id[:1]
+            ),
+        }
+
+    @api.model
+    def _service_line(self, measure, choices, severities):
+        """One promise as customers read it; what is usual first, then what differs.
+
+        :param dict choices: severity -> measure -> :class:`Choice`
+        """
+        said = {
+            severity: self._span(mine[measure].line)
+            for severity, mine in choices.items()
+            if measure in mine and mine[measure].line.kind not in ("none", "date")
+        }
+        if not said:
+            return None
+        usual = said.get("1") or next(iter(said.values()))
+        others = [
+            self.env._("%(severity)s: %(span)s", severity=severities[severity].lower(), span=span)
+            for severity, span in reversed(said.items())
+            if span != usual
+        ]
+        texts = {
+            "acknowledgement": self.env._("You have it in writing that we know of it: %s", usual),
+            "first_response": self.env._("A first answer: %s", usual),
+            "next_response": self.env._("An answer to each further message: %s", usual),
+            "update": self.env._("News from us, until it is solved: every %s", usual),
+            "resolution": self.env._("A solution: %s", usual),
+            "remedy": self.env._("What we agree on is carried out: %s", usual),
+        }
+        text = texts[measure]
+        return f"{text} ({'; '.join(others)})" if others else text
+
+    @api.model
+    def _span(self, line):
+        """A promised time in a customer's words."""
+        amount = f"{line.amount:g}"
+        one = line.amount == 1
+        if line.kind == "minutes":
+            return self.env._("%s minutes", amount)
+        if line.kind == "hours":
+            return self.env._("1 hour") if one else self.env._("%s hours", amount)
+        if line.kind == "days":
+            return self.env._("1 working day") if one else self.env._("%s working days", amount)
+        if line.amount == 0:
+            return self.env._("by the end of the same working day")
+        if one:
+            return self.env._("by the end of the next working day")
+        return self.env._("by the end of the working day, %s days later", amount)
+
+    @api.model
+    def _rank(self, policy, record, tiers):
+        """What was sold with an order holds for its journey and cases, whatever the customer's
+        tier is by then."""
+        rank = super()._rank(policy, record, tiers)
+        if rank == 0 or not policy.tiers:
+            return rank
+        if record._name == "care.journey":
+            sold = record.sold_tier_id
+        elif record._name == "care.case":
+            sold = record.journey_id.sold_tier_id
+        else:
+            return rank
+        return 1 if sold and sold.id in policy.tiers else rank
+
+
+class CareJourney(models.Model):
+    _inherit = "care.journey"  # pylint: disable=consider-merging-classes-inherited
+
+    sold_tier_id = fields.Many2one(
+        "care.tier",
+        "Service Level Sold",
+        readonly=True,
+        copy=False,
+        ondelete="restrict",
+        index="btree_not_null",
+        help="The customer's tier when the order was confirmed. What it promises holds for this "
+        "order even if the customer is of another tier later.",
+    )
+
+    @api.model
+    def _check_engine_fields(self, vals):
+        refuse_forged(self, {"sold_tier_id"} & set(vals))
+        return super()._check_engine_fields(vals)
+
+    def _care_state(self, event, at=None):
+        if event == "order_confirmed":
+            for tier, journeys in self.grouped("tier_id").items():
+                other = journeys.filtered(lambda journey, t=tier: journey.sold_tier_id != t)
+                if other:
+                    other.write({"sold_tier_id": tier.id})
+        return super()._care_state(event, at)
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"  # pylint: disable=consider-merging-classes-inherited
+
+    # nullable, as every column of ours on a core table
+    care_print_service_level = fields.Boolean(
+        "Service Level on Quotations",
+        help="Quotations say on paper and on the portal what the customer is promised.",
+    )
+
+
+class ResConfigSettings(models.TransientModel):
+    _inherit = "res.config.settings"
+
+    care_print_service_level = fields.Boolean(
+        related="company_id.care_print_service_level", readonly=False
+    )
+
+
+class SaleOrder(models.Model):
+    _inherit = "sale.order"  # pylint: disable=consider-merging-classes-inherited
+
+    def _care_service_level(self):
+        """What the quotation says of the level of service: see
+        :meth:`care.sla.policy._service_level`; None where the company does not want it said.
+        """
+        self.ensure_one()
+        # sudo: a setting of the company, and what its policies say to this customer
+        order = self.sudo()
+        if not order.company_id.care_print_service_level:
+            return None
+        tier = order.care_journey_ids.sold_tier_id[:1]
+        return order.env["care.sla.policy"]._service_level(
+            order.partner_id, order.company_id, tier or None
+        )
+
+
+class ResPartner(models.Model):
+    _inherit = "res.partner"
+
+    care_service_level = fields.Text(
+        "Service Level",
+        compute="_compute_care_service_level",
+        groups="customer_care.group_agent",
+        help="What this customer is promised, by their own policy, their tier's or everybody's.",
+    )
+    care_service_policies = fields.Char(
+        "Promised By",
+        compute="_compute_care_service_level",
+        groups="customer_care.group_agent",
+    )
+
+    @api.depends("commercial_partner_id")
+    @api.depends_context("company", "lang")
+    def _compute_care_service_level(self):
+        company = self.env.company
+        for partner in self:
+            level = self.env["care.sla.policy"]._service_level(partner, company)
+            partner.care_service_level = level and "\n".join(level["lines"])
+            partner.care_service_policies = level and ", ".join(level["policies"].mapped("name"))

@@ -1,0 +1,286 @@
+"""What is known of promises when they are fulfilled, and the reports that read it."""
+
+from odoo.exceptions import AccessError
+from odoo.tests import tagged
+
+from odoo.addons.customer_care.models.care_due_mixin import insert_new
+
+from .common import (
+    FRIDAY_16,
+    MONDAY_9,
+    MONDAY_10,
+    MONDAY_13,
+    MONDAY_17,
+    TUESDAY_10,
+    SlaCase,
+    quiet,
+)
+
+
+@tagged("post_install", "-at_install")
+class TestPromiseFacts(SlaCase):
+    def _collect(self):
+        with self.enter_registry_test_mode():
+            self.env.ref("customer_care_sla.ir_cron_facts").method_direct_trigger()
+            self.env.ref("customer_care.ir_cron_facts").method_direct_trigger()
+        self.env.invalidate_all()
+
+    def _facts(self, case, *measures):
+        return self.env["care.fact"].search(
+            [("case_id", "=", case.id), ("measure", "in", measures)], order="id"
+        )
+
+    def _answer(self, case, moment):
+        with self._at(moment):
+            self.env["care.sla.clock"]._answered(case, self.agent)
+
+    def test_a_kept_and_a_broken_promise_are_counted(self):
+        case = self._case_at(MONDAY_9, owner_id=self.agent.id, severity="2")
+        self._answer(case, MONDAY_17)  # four hours too late
+        self._resolve(case, TUESDAY_10)
+        self._collect()
+        kept = self._facts(case, "promise_kept")
+        self.assertEqual(
+            {(fact.promise, fact.numerator, fact.denominator) for fact in kept},
+            {("first_response", 0, 1), ("resolution", 1, 1)},
+        )
+        times = self._facts(case, "promise_time")
+        self.assertEqual(
+            {(fact.promise, fact.seconds) for fact in times},
+            {("first_response", 8 * 3600), ("resolution", 9 * 3600)},
+        )
+        for fact in kept | times:
+            self.assertEqual(fact.user_id, self.agent)
+            self.assertEqual(fact.team_id, self.team)
+            self.assertEqual(fact.severity, "2")
+            self.assertEqual(fact.partner_id, self.customer)
+            self.assertEqual(fact.stage_id, self.env.ref("customer_care.stage_case_new"))
+        self.assertEqual(
+            {(fact.promise, str(fact.day)) for fact in kept},
+            {("first_response", "2026-11-23"), ("resolution", "2026-11-24")},
+        )
+
+    def test_a_fact_is_filed_under_who_had_the_case_then(self):
+        case = self._case_at(MONDAY_9, owner_id=self.agent.id)
+        self._answer(case, MONDAY_10)
+        with self._at(MONDAY_13):
+            case.owner_id = self.agent2
+        self._stage(case, "progress", MONDAY_13)
+        self._resolve(case, MONDAY_17)
+        self._collect()
+        kept = self._facts(case, "promise_kept")
+        self.assertEqual(
+            {(fact.promise, fact.user_id, fact.stage_id.name) for fact in kept},
+            {
+                ("first_response", self.agent, "New"),
+                ("resolution", self.agent2, "In progress"),
+            },
+        )
+
+    def test_a_pause_is_counted_with_its_reason(self):
+        case = self._case_at(FRIDAY_16)
+        self._stage(case, "waiting_customer", FRIDAY_16)
+        self._stage(case, "progress", MONDAY_10)
+        self._resolve(case, MONDAY_13)
+        self._collect()
+        pause = self._facts(case, "promise_pause")
+        self.assertEqual(
+            (pause.promise, pause.pause_reason, pause.seconds), ("resolution", "customer", 7200)
+        )
+        self.assertEqual(pause.denominator, 0)
+
+    def test_what_was_cancelled_or_could_never_be_planned_is_not_counted(self):
+        case = self._case_at(MONDAY_9, cancel_reason="Registered twice")
+        self._stage(case, "cancelled", MONDAY_10)
+        with quiet:
+            self.company.resource_calendar_id.attendance_ids.unlink()
+            failed = self._case_at(MONDAY_9)
+            self._resolve(failed, MONDAY_10)
+        self._collect()
+        for each in (case, failed):
+            self.assertFalse(self._facts(each, "promise_kept", "promise_time"))
+        self.assertTrue(all(failed.clock_ids.mapped("counted_at")), "looked at once")
+
+    def test_collecting_twice_counts_once_and_reopening_counts_again(self):
+        case = self._case_at(MONDAY_9)
+        self._resolve(case, MONDAY_10)
+        self._collect()
+        self._collect()
+        self.assertEqual(len(self._facts(case, "promise_kept")), 2)
+        case.clock_ids.write({"counted_at": False})
+        self._collect()
+        self.assertEqual(len(self._facts(case, "promise_kept")), 2)
+        self._stage(case, "progress", MONDAY_13)
+        self._resolve(case, MONDAY_17)
+        self._collect()
+        solved = self._facts(case, "promise_kept").filtered(lambda f: f.promise == "resolution")
+        self.assertEqual(solved.mapped("cycle"), [1, 2])
+
+    def test_many_promises_are_counted_in_as_many_queries_as_few(self):
+        cases = self.env["care.case"].union(*(self._case_at(MONDAY_9) for _n in range(12)))
+        for case in cases:
+            self._answer(case, MONDAY_10)
+        facts = self.env["care.fact"].sudo()
+
+        def cost(mine):
+            clocks = mine.clock_ids.filtered(lambda clock: clock.state == "met")
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            facts._collect_promises(clocks)
+            return self.env.cr.sql_log_count - before
+
+        cost(cases[:1])
+        self.assertLessEqual(cost(cases[2:]), cost(cases[1:2]))
+
+    def test_kept_but_unhappy(self):
+        happy, unhappy, late = (self._case_at(MONDAY_9, name=n) for n in ("a", "b", "c"))
+        for case in (happy, unhappy):
+            self._resolve(case, MONDAY_10)
+        self._resolve(late, TUESDAY_10)
+        with self._at(MONDAY_13):
+            unhappy._customer_answers("no", "It drips again")
+        self._resolve(unhappy, MONDAY_17)
+        with self._at(TUESDAY_10):
+            for case in (happy, unhappy, late):
+                case._customer_answers("yes")
+        self._collect()
+        figures = {
+            case.name: self._facts(case, "green_unhappy").mapped(
+                lambda fact: (fact.numerator, fact.denominator)
+            )
+            for case in (happy, unhappy, late)
+        }
+        self.assertEqual(figures, {"a": [(0, 1)], "b": [(1, 1)], "c": []})
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "customer_care_sla.care_fact_action_unhappy"
+        )
+        self.assertIn("green_unhappy", action["domain"])
+
+    # ------------------------------------------------------------
+    # Reports
+    # ------------------------------------------------------------
+
+    def _insert(self, *rows, **vals):
+        """Facts as the engine writes them: kept or late, so many hours, paused for so long."""
+        common = {
+            "day": "2026-03-02",
+            "company_id": self.company.id,
+            "team_id": self.team.id,
+            "user_id": self.agent.id,
+            "promise": "resolution",
+            "res_model": "care.sla.clock",
+            "numerator": 0,
+            "denominator": 0,
+            "seconds": 0,
+            "pause_reason": False,
+            "confidential": False,
+            "cycle": 1,
+            **vals,
+        }
+        made = []
+        first = vals.get("res_id", 10**6)
+        for number, (kept, hours, paused) in enumerate(rows, first):
+            on = {**common, "res_id": number}
+            made += [
+                {**on, "measure": "promise_kept", "numerator": int(kept), "denominator": 1},
+                {**on, "measure": "promise_time", "seconds": hours * 3600},
+            ]
+            if paused:
+                made.append(
+                    {
+                        **on,
+                        "measure": "promise_pause",
+                        "seconds": paused * 3600,
+                        "pause_reason": "customer",
+                    }
+                )
+        return insert_new(self.env["care.fact"].sudo(), made)
+
+    def _summary(self, user=None):
+        return (
+            self.env["care.sla.summary"]
+            .with_user(user or self.manager)
+            .with_company(self.company)
+            .search([("company_id", "=", self.company.id)])
+        )
+
+    def test_the_month_has_share_median_percentile_and_pauses(self):
+        self._insert(*[(True, 1, 0)] * 5, *[(True, 3, 0)] * 3, (False, 9, 0), (False, 10, 12))
+        row = self._summary()
+        self.assertEqual((str(row.month), row.promise), ("2026-03-01", "resolution"))
+        self.assertEqual((row.count, row.late_count, row.kept_share), (10, 2, 0.8))
+        self.assertEqual(row.median_hours, 2)
+        self.assertAlmostEqual(row.p90_hours, 9.1)
+        # 33 hours of work and 12 of waiting
+        self.assertAlmostEqual(row.customer_share, 12 / 45)
+        self.assertEqual(row.third_party_share, 0)
+        self.assertFalse(row.is_small)
+
+    def test_a_small_sample_is_marked(self):
+        self._insert(*[(True, 1, 0)] * 9)
+        self.assertTrue(self._summary().is_small)
+        self.assertFalse(self._summary().filtered_domain([("is_small", "=", False)]))
+
+    def test_a_figure_opens_what_it_is_made_of(self):
+        self._insert((True, 1, 0), (False, 9, 2))
+        self._insert((True, 1, 0), res_id=2 * 10**6, promise="first_response")
+        row = self._summary().filtered(lambda r: r.promise == "resolution")
+        action = row.action_open_facts()
+        self.assertEqual(self.env["care.fact"].search_count(action["domain"]), row.count)
+
+    def test_share_median_and_percentile_by_whatever_one_likes(self):
+        self._insert((True, 1, 0), (True, 2, 0), (False, 6, 0))
+        self._insert((True, 4, 0), res_id=2 * 10**6, severity="3", user_id=self.agent2.id)
+        facts = self.env["care.fact"].with_user(self.manager)
+        domain = [
+            ("company_id", "=", self.company.id),
+            ("measure", "in", ("promise_kept", "promise_time")),
+        ]
+        for groupby in (
+            *("user_id", "severity", "team_id", "stage_id", "tier_id", "product_id"),
+            *("day:month", "promise"),
+        ):
+            rows = facts._read_group(
+                domain, [groupby], ["denominator:sum", "rate:avg", "median_hours:avg"]
+            )
+            self.assertEqual(sum(count for _group, count, _rate, _median in rows), 4, groupby)
+        by_person = {
+            user: (count, round(rate, 4), median)
+            for user, count, rate, median in facts._read_group(
+                domain, ["user_id"], ["denominator:sum", "rate:avg", "median_hours:avg"]
+            )
+        }
+        self.assertEqual(
+            by_person,
+            {
+                self.agent.with_user(self.manager): (3, 0.6667, 2),
+                self.agent2.with_user(self.manager): (1, 1, 4),
+            },
+        )
+
+    def test_confidential_promises_are_in_no_sum_of_who_may_not_see_them(self):
+        keeper = self._user("care_keeper", "customer_care.group_confidential")
+        self._insert((True, 1, 0))
+        self._insert((False, 9, 0), res_id=2 * 10**6, confidential=True)
+        for user, share in ((self.manager, 1), (self.leader, 1), (self.agent, 1), (keeper, 0)):
+            with self.subTest(user.login):
+                self.env.invalidate_all()
+                self.assertEqual(self._summary(user).mapped("kept_share"), [share])
+
+    def test_whose_figures_each_role_reads(self):
+        self._insert((True, 1, 0))
+        row = self._summary()
+        outside = self._user("care_outside", "customer_care.group_agent")
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        manager_b = self._user("care_b_manager", "customer_care.group_manager", other)
+        for user in (self.agent, self.leader, self.manager):
+            self.assertTrue(self._summary(user))
+        for user in (outside, manager_b):
+            found = self.env["care.sla.summary"].with_user(user).search([])
+            self.assertFalse(found.filtered(lambda r: r.company_id == self.company))
+            with self.subTest(user.login), self.assertRaises(AccessError):
+                row.with_user(user).check_access("read")
+        for user in (self.agent, self.leader, self.manager):
+            with self.assertRaises(AccessError):
+                row.with_user(user).write({"count": 5})

@@ -1,0 +1,132 @@
+from odoo import Command
+from odoo.exceptions import AccessError
+from odoo.tests import HttpCase, tagged
+
+from .common import MONDAY_9, MONDAY_10, SlaCase
+
+
+class ServiceLevelCase(SlaCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.tier = cls.env["care.tier"].create({"name": "Founders"})
+        cls.key = cls._sla(
+            [
+                ("first_response", "any", "hours", 2),
+                ("first_response", "3", "minutes", 30),
+                ("resolution", "any", "days", 1),
+            ],
+            name="Founders' promise",
+            tier_ids=cls.tier.ids,
+        )
+
+    def _tier(self, tier):
+        self.customer.with_company(self.company).care_tier_id = tier
+        self.env.flush_all()
+        self.env.invalidate_all()
+
+    def _level(self, lang="en_US"):
+        policies = self.env["care.sla.policy"].with_context(lang=lang)
+        return policies._service_level(self.customer, self.company)
+
+
+@tagged("post_install", "-at_install")
+class TestServiceLevel(ServiceLevelCase):
+    def test_a_customer_is_promised_what_their_tier_is_in_their_words(self):
+        self.assertEqual(
+            self._level()["lines"], ["A first answer: 4 hours", "A solution: 2 working days"]
+        )
+        self._tier(self.tier)
+        level = self._level()
+        self.assertEqual(
+            level["lines"],
+            ["A first answer: 2 hours (critical: 30 minutes)", "A solution: 1 working day"],
+        )
+        self.assertEqual(level["policies"], self.key)
+        self.assertEqual(level["hours"], ["Mon–Fri 9:00 AM–5:00 PM"])
+
+    def test_it_is_said_in_the_customers_language(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.assertEqual(self._level("fr_FR")["hours"], ["lun.–ven. 09:00–17:00"])
+
+    def test_it_stands_on_the_partner_and_its_contacts_for_the_present_company(self):
+        self._tier(self.tier)
+        contact = self.customer.create({"name": "Paul", "parent_id": self.customer.id})
+        for partner in (self.customer, contact):
+            seen = partner.with_user(self.agent)
+            self.assertIn("2 hours", seen.care_service_level)
+            self.assertEqual(seen.care_service_policies, "Founders' promise")
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        self.assertFalse(self.customer.with_company(other).care_service_level)
+
+    def test_nothing_is_said_where_nothing_is_promised(self):
+        (self.policy | self.key).active = False
+        self.assertIsNone(self._level())
+        self.assertFalse(self.customer.with_company(self.company).care_service_level)
+
+    def test_what_depends_on_the_case_is_not_promised_beforehand(self):
+        self.key.filter_domain = "[('kind', '=', 'complaint')]"
+        self._tier(self.tier)
+        self.assertIn("A first answer: 4 hours", self._level()["lines"])
+
+    def test_the_journey_keeps_the_level_that_was_sold(self):
+        self._tier(self.tier)
+        with self._at(MONDAY_9):
+            journey = self._journey(self._confirmed())
+        self.assertEqual(journey.sold_tier_id, self.tier)
+        self._tier(False)
+        with self._at(MONDAY_10):
+            later = self._journey(self._confirmed())
+        self.assertFalse(later.sold_tier_id)
+        self.assertEqual(journey.sold_tier_id, self.tier)
+        about = self._clock(self._case_at(MONDAY_9, journey_id=journey.id))
+        other = self._clock(self._case_at(MONDAY_9, journey_id=later.id))
+        self.assertEqual((about.policy_id, other.policy_id), (self.key, self.policy))
+
+    def test_the_promises_of_a_journey_are_those_of_the_level_that_was_sold(self):
+        for name, tiers, hours in (("All", [], 8), ("Founders", self.tier.ids, 1)):
+            self._sla(
+                [("contact", "any", "hours", hours)],
+                name=name,
+                about="care.journey",
+                tier_ids=tiers,
+            )
+        self._tier(self.tier)
+        with self._at(MONDAY_9):
+            journey = self._journey(self._confirmed())
+        self.assertEqual(journey.clock_ids.seconds, 3600)
+
+    def test_nobody_sells_another_level_by_hand(self):
+        journey = self._journey(self._confirmed())
+        with self.assertRaises(AccessError):
+            journey.with_user(self.manager).sold_tier_id = self.tier
+
+    def test_the_quotation_says_it_only_when_the_company_wants_that(self):
+        self._tier(self.tier)
+        order = self._order()
+        self.assertIsNone(order._care_service_level())
+        report = self.env["ir.actions.report"]
+        html = report._render_qweb_html("sale.report_saleorder", order.ids)[0].decode()
+        self.assertNotIn("Our service to you", html)
+        self.company.care_print_service_level = True
+        self.assertIn("2 hours", order.with_user(self.rep)._care_service_level()["lines"][0])
+        html = report._render_qweb_html("sale.report_saleorder", order.ids)[0].decode()
+        self.assertIn("Our service to you", html)
+        self.assertIn("A first answer: 2 hours (critical: 30 minutes)", html)
+        self.assertIn("Mon–Fri", html)
+
+
+@tagged("post_install", "-at_install")
+class TestServiceLevelOnThePortal(ServiceLevelCase, HttpCase):
+    def test_the_customer_reads_it_on_the_quotation(self):
+        self._tier(self.tier)
+        order = self._order(
+            order_line=[Command.create({"product_id": self.product.id, "product_uom_qty": 1})]
+        )
+        order.state = "sent"
+        self.company.care_print_service_level = True
+        page = self.url_open(order.get_portal_url()).text
+        self.assertIn("Our service to you", page)
+        self.assertIn("A solution: 1 working day", page)
+        self.company.care_print_service_level = False
+        self.assertNotIn("Our service to you", self.url_open(order.get_portal_url()).text)

@@ -1,0 +1,2 @@
+from . import clockwork
+from . import courtesy
