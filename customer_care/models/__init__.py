@@ -50,6 +50,7 @@ from . import res_users
 from . import sale_order
 from . import care_checkback
 from . import care_case_filing
+from . import care_case_link
 from . import care_case_merge
 from . import care_mailgate
 from . import care_playbook

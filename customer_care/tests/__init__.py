@@ -32,6 +32,7 @@ from . import test_alarm
 from . import test_coverage
 from . import test_pareto
 from . import test_case_kind
+from . import test_case_link
 from . import test_standard_figures
 from . import test_case_answers
 from . import test_confidential

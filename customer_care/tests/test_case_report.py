@@ -99,7 +99,7 @@ class TestCaseReport(CareCase, HttpCase):
         self.case.action_resolve()
         self._run("care.notice")
         told = "".join(self.case.message_ids.mapped("body"))
-        self.assertIn("access_token=", told)
+        self.assertIn(f"/my/cases/{self.case.id}", told)
         html = self._file()
         self.assertIn("Say whether it is solved", html)
         self.assertNotIn("access_token", html)

@@ -283,8 +283,8 @@ class TestPublicForm(DoorCase):
         self.assertIn(case.number, page.text)
         self.assertNotIn("access_token", page.text, "the link goes to the address alone")
         self._run("care.notice")
-        told = case.message_ids.filtered(lambda m: m.message_type == "auto_comment")
-        self.assertIn("access_token", told.body)
+        mail = self.env["mail.mail"].search([("recipient_ids", "=", case.partner_id.id)])
+        self.assertIn("access_token", mail.body_html)
 
     def test_an_order_is_linked_for_its_customers_mail_alone_and_nobody_learns_of_it(self):
         pages = {}
