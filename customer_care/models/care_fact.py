@@ -192,6 +192,8 @@ class CareFact(models.Model):
 
         :return: the facts that are new
         """
+        # told twice is one case: the one that goes on is measured
+        pieces = pieces.filtered(lambda piece: not piece.case_id.merged_into_id)
         chains = self._chains(pieces)
         tiers = self._tiers(pieces)
         vals_list, begun, closed = [], {}, {}
@@ -311,27 +313,40 @@ class CareFact(models.Model):
 
     @api.model
     def _of_begun(self, begun):
-        """Whether these new cases are a repeat contact: their customer came before, not long ago.
+        """Whether these new cases are a repeat contact.
 
         :param dict begun: case -> dimensions
         """
-        companies = self.env["res.company"].union(*(case.company_id for case in begun))
+        return [
+            {
+                **begun[case],
+                **self._measured_on(case, 1),
+                "measure": "repeat",
+                "numerator": int(again),
+                "denominator": 1,
+            }
+            for case, again in self._repeats(self.env["care.case"].union(*begun)).items()
+        ]
+
+    @api.model
+    def _repeats(self, cases):
+        """Whether these cases are a repeat contact: their customer came before, not long ago.
+
+        :return: dict case -> bool; cases that are not counted are left out
+        """
         # who stand for customers of whom nothing is known are many people
+        companies = cases.company_id
         nobody = companies.care_unknown_partner_id | companies.care_anonymous_partner_id
-        cases = (
-            self.env["care.case"]
-            .union(*begun)
-            .filtered(
-                lambda case: (
-                    case.kind in TO_SOLVE
-                    and case.stage_category != "cancelled"
-                    and not case.merged_into_id
-                    and case.commercial_partner_id not in nobody
-                )
+        cases = cases.filtered(
+            lambda case: (
+                case.kind in TO_SOLVE
+                and case.stage_category != "cancelled"
+                and not case.merged_into_id
+                and case.commercial_partner_id not in nobody
             )
         )
         if not cases:
-            return []
+            return {}
         longest = max(cases.company_id.mapped("care_repeat_days"))
         earlier = cases.search_fetch(
             [
@@ -351,26 +366,17 @@ class CareFact(models.Model):
             ["company_id", "commercial_partner_id", "received_at"],
         )
         by_customer = earlier.grouped(lambda case: (case.company_id, case.commercial_partner_id))
-        vals_list = []
+        repeats = {}
         for case in cases:
             window = timedelta(days=case.company_id.care_repeat_days)
             others = by_customer.get((case.company_id, case.commercial_partner_id), cases.browse())
-            again = any(
+            repeats[case] = any(
                 other != case
                 and (other.received_at, other.id) < (case.received_at, case.id)
                 and other.received_at >= case.received_at - window
                 for other in others
             )
-            vals_list.append(
-                {
-                    **begun[case],
-                    **self._measured_on(case, 1),
-                    "measure": "repeat",
-                    "numerator": int(again),
-                    "denominator": 1,
-                }
-            )
-        return vals_list
+        return repeats
 
     @api.model
     def _of_closed(self, closed, chains):

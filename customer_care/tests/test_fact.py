@@ -203,6 +203,38 @@ class TestFact(CareCase):
         self.assertEqual(self._rate(goes_on, "repeat"), [(0, 1)])
         self.assertFalse(self._rate(double | cancelled, "repeat"))
 
+    def test_what_was_counted_before_a_merge_is_corrected(self):
+        double = self._solved()
+        goes_on = self._solved(start=24)
+        later = self._solved(start=48)
+        self._collect()
+        self.assertTrue(self._facts(double, "first_contact"))
+        self.assertTrue(self._facts(double, "tenure"))
+        self.assertEqual(self._rate(goes_on, "repeat"), [(1, 1)])
+        with self._at(self._after(60)):
+            double._merge_into(goes_on)
+        self._collect()
+        self.assertFalse(self._facts(double), "it counts once")
+        self.assertEqual(self._rate(goes_on, "repeat"), [(0, 1)])
+        self.assertEqual(self._rate(later, "repeat"), [(1, 1)])
+        self.assertEqual(len(self._facts(goes_on, "resolution")), 1)
+
+    def test_what_others_measured_of_a_merged_case_goes_with_its_rows(self):
+        double, goes_on = self._case(), self._case()
+        fact = self.env["care.fact"].create(
+            {
+                "day": "2026-03-05",
+                "measure": "first_contact",
+                "company_id": self.company.id,
+                "case_id": double.id,
+                "res_model": "care.promise",
+                "res_id": 1,
+                "cycle": 1,
+            }
+        )
+        double._merge_into(goes_on)
+        self.assertEqual(fact.case_id, goes_on)
+
     def test_only_what_has_to_be_solved_is_solved_at_first_contact(self):
         for kind in ("complaint", "enquiry", "compliment", "suggestion", "mention"):
             with self.subTest(kind):
