@@ -249,6 +249,58 @@ class TestQuickEntry(CareCase):
         self.assertEqual(case.create_uid, self.agent)
         self.assertTrue(case.with_user(self.agent).has_access("read"))
 
+    def _filed(self, *args, **vals):
+        return self.env["care.case"].browse(self._entry(*args, **vals).action_file()["res_id"])
+
+    def test_who_takes_the_call_sees_it_through(self):
+        # somebody else is less busy
+        self._case(owner_id=self.agent.id)
+        case = self._filed("Moreaux")
+        self.assertEqual(case.owner_id, self.agent)
+        self.assertEqual(case.first_owner_id, self.agent)
+        self.assertEqual(case.team_id, self.team)
+
+    def test_a_rule_that_names_an_owner_goes_before_who_took_the_call(self):
+        other = self.env["care.team"].create(
+            {
+                "name": "Kitchens",
+                "company_id": self.company.id,
+                "leader_id": self.leader.id,
+                "member_ids": [Command.set(self.agent2.ids)],
+            }
+        )
+        category = self.env["care.category"].create(
+            {"name": "Water", "company_id": self.company.id, "team_id": other.id}
+        )
+        case = self._filed("Moreaux", category_id=category)
+        self.assertEqual(case.owner_id, self.agent2)
+        self.assertEqual(case.team_id, other)
+        category.team_id = self.team
+        self.assertEqual(self._filed("Moreaux", category_id=category).owner_id, self.agent)
+        stage = self.env["care.stage"]._in_category("care.case", "open")
+        stage.write({"owner_rule": "user", "owner_id": self.leader.id})
+        self.assertEqual(self._filed("Moreaux").owner_id, self.leader)
+
+    def test_the_customers_orders_are_offered_and_one_is_chosen(self):
+        second = self._confirmed()
+        self._order()  # a quotation is none yet
+        self._confirmed(partner=self.env["res.partner"].create({"name": "Zed Zedder"}))
+        entry = self._entry("Moreaux")
+        self.assertEqual(entry.order_ids, self.order | second)
+        self.assertFalse(entry.order_id, "nobody guesses which one")
+        self.assertEqual(self._filed("Moreaux", order_id=second).order_id, second)
+        self.assertEqual(self._entry(self.order.name).order_id, self.order)
+        told = second.with_user(self.agent).with_context(care_order_told=True).display_name
+        self.assertIn("Oven", told)
+        self.assertIn(second.name, told)
+
+    def test_another_customers_order_is_not_taken(self):
+        other = self._confirmed(partner=self.env["res.partner"].create({"name": "Zed Zedder"}))
+        entry = self._entry("Moreaux")
+        entry.order_id = other
+        with self.assertRaisesRegex(UserError, "not an order of"):
+            entry.action_file()
+
     def test_several_who_match_are_offered_and_one_is_chosen(self):
         sister = self.env["res.partner"].create({"name": "Chloe Moreaux"})
         entry = self._entry("Moreaux")
