@@ -88,3 +88,4 @@ from . import care_case_kind
 from . import care_case_import
 from . import care_finder
 from . import care_remedy_joins
+from . import care_remedy_words

@@ -43,3 +43,4 @@ from . import test_fact
 from . import test_case_report
 from . import test_rights_matrix
 from . import test_remedy_joins
+from . import test_remedy_words
