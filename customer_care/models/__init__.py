@@ -82,6 +82,7 @@ from . import care_safety
 from . import care_statute
 from . import care_fact
 from . import care_fact_merge
+from . import care_case_history
 from . import care_retention
 from . import care_portal_out
 from . import care_case_kind
