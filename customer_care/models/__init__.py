@@ -64,6 +64,7 @@ from . import care_remedy_document
 from . import care_remedy_documents
 from . import care_case_remedy
 from . import care_authority_gestures
+from . import care_authority_bank
 from . import care_remedy_settings
 from . import care_action
 from . import care_action_buyers

@@ -25,6 +25,7 @@ from . import test_case_merge
 from . import test_doors
 from . import test_remedy
 from . import test_authority
+from . import test_authority_bank
 from . import test_remedy_portal
 from . import test_cause
 from . import test_action
