@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.tools import SQL
+from odoo.tools import SQL, format_date
 
 from .care_category import KINDS
 from .care_due_mixin import insert_new, run_domain
@@ -47,6 +47,9 @@ class CareFact(models.Model):
     _description = "Fact"
     _inherit = ["care.engine.mixin"]
     _order = "day desc, id desc"
+
+    #: Measures whose rate is a share of the cases; that of others is so many per case.
+    _share_measures = ("first_contact", "repeat", "reopened")
 
     day = fields.Date(required=True, readonly=True, help="When it was known, in the company.")
     measure = fields.Selection(MEASURES, required=True, readonly=True)
@@ -115,7 +118,8 @@ class CareFact(models.Model):
     def _compute_display_name(self):
         words = dict(self._fields["measure"]._description_selection(self.env))
         for fact in self:
-            fact.display_name = f"{words.get(fact.measure)}, {fact.day}"
+            day = format_date(fact.env, fact.day)
+            fact.display_name = f"{words.get(fact.measure)}, {day}"
 
     @api.model
     def _read_group_select(self, aggregate_spec, query):
@@ -455,6 +459,13 @@ class CareFactSummary(models.Model):
     kind = fields.Selection(KINDS, readonly=True, help="The kind of the cases.")
     count = fields.Integer("Facts", readonly=True, help="Fewer than ten say little.")
     rate = fields.Float(readonly=True, aggregator=None)
+    nature = fields.Selection(
+        [("share", "A share of the cases"), ("per_case", "So many per case"), ("time", "A time")],
+        "What It Is",
+        readonly=True,
+    )
+    share = fields.Float(readonly=True, aggregator=None, help="Of the cases.")
+    per_case = fields.Float(readonly=True, aggregator=None)
     hours = fields.Float("Average Hours", readonly=True, aggregator=None)
     median_hours = fields.Float("Median Hours", readonly=True, aggregator=None)
     p90_hours = fields.Float("90th Percentile (Hours)", readonly=True, aggregator=None)
@@ -473,12 +484,20 @@ class CareFactSummary(models.Model):
             """
             SELECT min(care_fact.id) AS id, date_trunc('month', day)::date AS month, measure,
                 company_id, team_id, kind, count(*) AS count, count(*) < %(small)s AS is_small,
-                %(rate)s AS rate, %(hours)s AS hours, %(median)s AS median_hours,
+                %(rate)s AS rate, %(nature)s AS nature,
+                CASE WHEN %(nature)s = 'share' THEN %(rate)s END AS share,
+                CASE WHEN %(nature)s = 'per_case' THEN %(rate)s END AS per_case,
+                %(hours)s AS hours, %(median)s AS median_hours,
                 %(p90)s AS p90_hours
             FROM care_fact WHERE care_fact.id IN %(mine)s
             GROUP BY date_trunc('month', day), measure, company_id, team_id, kind
             """,
             small=SMALL,
+            nature=SQL(
+                "CASE WHEN COALESCE(SUM(denominator), 0) = 0 THEN 'time'"
+                " WHEN measure IN %s THEN 'share' ELSE 'per_case' END",
+                facts._share_measures,
+            ),
             rate=facts._aggregate("rate:avg"),
             hours=facts._aggregate("hours:avg"),
             median=facts._aggregate("median_hours:avg"),
@@ -501,7 +520,8 @@ class CareFactSummary(models.Model):
     def _compute_display_name(self):
         words = dict(self._selection_measure())
         for row in self:
-            row.display_name = f"{words.get(row.measure)}, {row.month}"
+            month = format_date(row.env, row.month, date_format="MMMM yyyy")
+            row.display_name = f"{words.get(row.measure)}, {month}"
 
     def action_open_facts(self):
         """What the figure is made of."""

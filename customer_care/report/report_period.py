@@ -6,8 +6,6 @@ from odoo.tools import format_amount, formatLang
 from ..models.care_fact import SMALL
 from ..models.care_stage import OVER
 
-#: Measures that are a share of the cases; of the others a rate is so many per case.
-SHARES = ("first_contact", "repeat", "reopened")
 #: Rows of causes and products on paper; the rest is summed up.
 TOP = 15
 #: Categories of stages, and the column in which the report counts their cases.
@@ -166,7 +164,8 @@ class ReportPeriod(models.AbstractModel):
                 *("hours:avg", "median_hours:avg", "p90_hours:avg"),
             ],
         ):
-            told = self._share(rate) if measure in SHARES else self._number(rate or 0, 2)
+            shared = measure in facts._share_measures
+            told = self._share(rate or 0) if shared else self._number(rate or 0, 2)
             groups[measure] = {
                 "measure": words[measure],
                 "count": count,

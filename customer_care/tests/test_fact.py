@@ -248,6 +248,32 @@ class TestFact(CareCase):
                     )
                 self.assertTrue(self._facts(case, "resolution"))
 
+    def test_a_month_tells_shares_counts_per_case_and_times_apart(self):
+        self._insert(3600)
+        for measure, values in (("first_contact", (1, 1, 0, 1)), ("handoffs", (2, 0))):
+            self.env["care.fact"].create(
+                [
+                    {
+                        "day": "2026-03-02",
+                        "measure": measure,
+                        "numerator": value,
+                        "denominator": 1,
+                        "company_id": self.company.id,
+                        "res_model": "care.case",
+                        "res_id": number,
+                        "cycle": 1,
+                    }
+                    for number, value in enumerate(values)
+                ]
+            )
+        rows = self.env["care.fact.summary"].search([("company_id", "=", self.company.id)])
+        told = {row.nature: row for row in rows}
+        self.assertEqual(set(told), {"share", "per_case", "time"})
+        self.assertEqual(told["share"].share, 0.75)
+        self.assertEqual(told["per_case"].per_case, 1)
+        self.assertEqual(told["time"].median_hours, 1)
+        self.assertEqual(told["share"].display_name, "Solved at first contact, March 2026")
+
     def test_figures_by_month_are_by_kind(self):
         self._insert(3600, kind="complaint")
         self._insert(7200, 7200, kind="enquiry", cycle=2)
