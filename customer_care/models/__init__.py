@@ -91,3 +91,4 @@ from . import care_case_import
 from . import care_finder
 from . import care_remedy_joins
 from . import care_remedy_words
+from . import res_config_settings_door

@@ -97,7 +97,7 @@ class TestRemedyWords(RemedyCase):
 
     def test_what_cannot_be_done_leaves_no_proposal(self):
         for vals, words in (
-            ({"kind": "refund", "line_ids": self._refund_line()}, "only what was invoiced"),
+            ({"kind": "refund", "line_ids": self._refund_line()}, "Have it invoiced first"),
             ({"amount": 400}, "Ask for Approval"),
             ({"amount": 0}, "enter an amount"),
         ):

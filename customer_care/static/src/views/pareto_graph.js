@@ -21,6 +21,7 @@ export class ParetoGraphModel extends GraphModel {
             data: datasets[0].data.map((value) => (sum += value) / total),
             trueLabels: datasets[0].trueLabels,
             yAxisID: "share",
+            clip: 8,
         };
     }
 }
