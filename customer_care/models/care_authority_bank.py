@@ -104,9 +104,7 @@ class AccountBankStatementLine(models.Model):
                     "rated": True,
                     "free": "bank",
                     "vals": {
-                        "name": self.env._(
-                            "Bank statement: %s", line.payment_ref or customer.name
-                        ),
+                        "name": self.env._("Bank statement: %s", line.payment_ref or customer.name),
                         "source": "statement",
                         "partner_id": customer.id,
                         "statement_line_id": line.id,

@@ -315,9 +315,7 @@ class TestCaseReport(CareCase, HttpCase):
             remedy = self.env["care.remedy"].create(
                 {"case_id": case.id, "kind": kind, "amount": amount, "text": "Sorry."}
             )
-            remedy.sudo().write(
-                {"state": "executed", "executed_at": moment, "cost": amount}
-            )
+            remedy.sudo().write({"state": "executed", "executed_at": moment, "cost": amount})
             case._add_up_cost()
         return remedy
 

@@ -12,7 +12,12 @@ export class ParetoGraphModel extends GraphModel {
         const {groupBy, order} = this.metaData;
         const {datasets} = this.data;
         const total = datasets[0]?.data.reduce((sum, value) => sum + value, 0);
-        if (groupBy.length !== 1 || order !== "DESC" || datasets.length !== 1 || !total) {
+        if (
+            groupBy.length !== 1 ||
+            order !== "DESC" ||
+            datasets.length !== 1 ||
+            !total
+        ) {
             return super._getLineOverlayDataset();
         }
         let sum = 0;
