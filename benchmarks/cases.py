@@ -38,6 +38,8 @@ SIZES = (5_000, 50_000, 500_000)
 #: Cases that a customer has.
 OF_CUSTOMER = 10
 AGENTS = 10
+#: Cases of the agent who sees few of many.
+OF_AGENT = 20
 WORDS = ("door", "noise", "leak", "display", "lamp", "filter", "drum", "hinge", "fan", "knob")
 
 #: What is measured -> (its budget, if it has one; how it is printed).
@@ -45,6 +47,9 @@ MEASURES = {
     "list of 80 / stored columns": (1.15, "{:.2f} ×"),
     "list of 80, ms": (None, "{:.0f}"),
     "list of 80, queries": (None, "{:.0f}"),
+    "an agent's list / the manager's": (None, "{:.2f} ×"),
+    "an agent's list, ms": (None, "{:.1f}"),
+    "an agent's list of all, ms": (None, "{:.1f}"),
     "kanban / stored columns": (1.15, "{:.2f} ×"),
     "kanban, ms": (None, "{:.0f}"),
     "kanban, queries": (None, "{:.0f}"),
@@ -73,13 +78,15 @@ class Register:
 
     def __init__(self, env, size):
         self.env = env
-        self.agents = users(env, "customer_care.group_agent", AGENTS)
+        *self.agents, self.agent = users(env, "customer_care.group_agent", AGENTS + 1)
+        self.agents = env["res.users"].union(*self.agents)
         self.manager = users(env, "customer_care.group_manager", 1)
         partner = env["res.partner"].create({"name": "Customer", "email": "c@example.com"})
         self.case = env["care.case"].create(
             {"name": "Pattern", "partner_id": partner.id, "owner_id": self.agents[0].id}
         )
         self._grow(partner, size)
+        self._give()
         self.customer = users(env, "base.group_portal", 1)
         self.customer.partner_id = self.partners[1]
 
@@ -125,6 +132,14 @@ class Register:
         for table in ("res_partner", "care_case", "care_tenure", "mail_followers"):
             env.cr.execute(f"ANALYZE {table}")
 
+    def _give(self):
+        """An agent of no team, who sees the few cases that are theirs."""
+        step = max(len(self.cases) // OF_AGENT, 1)
+        self.env.cr.execute(
+            "UPDATE care_case SET owner_id = %s, first_owner_id = %s WHERE id = ANY(%s)",
+            [self.agent.id, self.agent.id, self.cases.ids[::step]],
+        )
+
 
 def run(env, size, _count):
     """All measures with a register of ``size`` cases."""
@@ -157,6 +172,18 @@ def run(env, size, _count):
         measures, bare_measures = in_turns(env, LOOKS, ours, bare)
         results[f"{name} / stored columns"] = ratio(measures, bare_measures)
         note(name, measures)
+    few = cases.with_user(register.agent)
+    wanted = specification(few, "list")
+    manager, agent, agent_all = in_turns(
+        env,
+        LOOKS,
+        found(is_open),
+        lambda _number: few.web_search_read(is_open, wanted, limit=80),
+        lambda _number: few.web_search_read([], wanted, limit=80),
+    )
+    results["an agent's list / the manager's"] = ratio(agent, manager)
+    results["an agent's list, ms"] = median(taken.seconds for taken in agent) * 1000
+    results["an agent's list of all, ms"] = median(taken.seconds for taken in agent_all) * 1000
     partners, step = register.partners, max(size // 1000, 1)
     looks = {
         "by customer": found(lambda nr: [("partner_id", "child_of", partners[nr % len(partners)])]),

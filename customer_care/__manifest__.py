@@ -2,7 +2,7 @@
     "name": "Customer Care",
     "summary": "Keep your promises to customers after the sale: owned journeys, "
     "follow-ups, complaint register",
-    "version": "19.0.1.2.0",
+    "version": "19.0.1.3.0",
     "category": "Services/Customer Care",
     "author": "Customer Care for Odoo contributors",
     "license": "LGPL-3",

@@ -36,6 +36,13 @@ def uninstall_hook(env):
     release_inherited(env, "customer_care")
 
 
+def drop_rules(env, event):
+    """Delete the rules that answer to an event which nobody will tell of any more."""
+    for name in env.registry.descendants(["care.rule.mixin"], "_inherit"):
+        if not env[name]._abstract:
+            env[name].with_context(active_test=False).search([("event", "=", event)]).unlink()
+
+
 def release_inherited(env, module):
     """Forget XML ids under other addons' names that describe models of ``module``.
 

@@ -1,4 +1,4 @@
-from odoo.addons.customer_care.hooks import release_inherited
+from odoo.addons.customer_care.hooks import drop_rules, release_inherited
 
 
 def uninstall_hook(env):
@@ -6,8 +6,5 @@ def uninstall_hook(env):
     without opportunities nothing would ever come of them.
     """
     env["care.journey"].search([("order_id", "=", False)]).unlink()
-    for name in env.registry.descendants(["care.rule.mixin"], "_inherit"):
-        if not env[name]._abstract:
-            rules = env[name].with_context(active_test=False)
-            rules.search([("event", "=", "opportunity_created")]).unlink()
+    drop_rules(env, "opportunity_created")
     release_inherited(env, "customer_care_crm")

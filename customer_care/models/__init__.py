@@ -46,6 +46,7 @@ from . import care_followup_call
 from . import res_company
 from . import res_config_settings
 from . import res_partner
+from . import res_groups
 from . import res_users
 from . import sale_order
 from . import care_checkback
@@ -58,6 +59,7 @@ from . import care_door
 from . import care_authority
 from . import care_outlay
 from . import care_category_remedy
+from . import care_reach
 from . import care_remedy
 from . import care_remedy_line
 from . import care_remedy_document

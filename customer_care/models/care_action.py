@@ -566,10 +566,12 @@ class CareAction(models.Model):
             )
 
     @api.model
-    def _hand_over(self, leaving):
-        """Unfinished actions of users who leave go to who stands in for them."""
+    def _hand_over(self, users, leaving):
+        """Unfinished actions of users who may not work there go to who stands in for them."""
         for name in ("owner_id", "checker_id"):
-            actions = self.search([(name, "in", leaving.ids), ("state", "in", UNFINISHED)])
+            actions = self.search([(name, "in", users.ids), ("state", "in", UNFINISHED)]).filtered(
+                lambda action, name=name: action[name]._care_has_to_go(action.company_id, leaving)
+            )
             by_user = actions.grouped(
                 lambda action, name=name: action.company_id._care_present(
                     action[name], action.team_id, leaving
@@ -652,13 +654,16 @@ class MailActivity(models.Model):
 class ResUsers(models.Model):
     _inherit = "res.users"  # pylint: disable=consider-merging-classes-inherited
 
-    def _care_hand_over(self):
-        result = super()._care_hand_over()
-        leaving = self.filtered("active")
-        if leaving:
-            # sudo: whoever may archive a user leaves no action without an owner
-            self.env["care.action"].sudo()._hand_over(leaving)
-        return result
+    def _care_answering(self):
+        return [
+            *super()._care_answering(),
+            ("care.action", "owner_id", [("state", "in", UNFINISHED)]),
+            ("care.action", "checker_id", [("state", "in", UNFINISHED)]),
+        ]
+
+    def _care_move_work(self, leaving):
+        self.env["care.action"]._hand_over(self, leaving)
+        return super()._care_move_work(leaving)
 
     @api.model
     def _care_naming(self):

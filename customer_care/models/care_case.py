@@ -153,6 +153,7 @@ class CareCase(models.Model):
     owner_id = fields.Many2one(groups=STAFF)
     owner_since = fields.Datetime(groups=STAFF)
     first_owner_id = fields.Many2one(groups=STAFF)
+    passed_by_id = fields.Many2one(groups=STAFF)
     team_id = fields.Many2one(groups=STAFF)
     # not by superuser: a search would tell a customer who it is
     curator_id = fields.Many2one(groups=STAFF, related_sudo=False)
@@ -169,6 +170,8 @@ class CareCase(models.Model):
         "(promise_id) WHERE promise_id IS NOT NULL",
         "This promise has its case already.",
     )
+    # the record rule of who registered it
+    _creator_idx = models.Index("(create_uid)")
     _register_idx = models.Index("(severity DESC, received_at DESC, id DESC)")
     _open_idx = models.Index(
         "(company_id, stage_id, severity DESC, received_at DESC, id DESC)"

@@ -53,13 +53,14 @@ class CareCase(models.Model):
             )
 
     def _after_create(self):
-        super()._after_create()
+        result = super()._after_create()
         # sudo: who had it, and what is measured of it, is written by the engine
         over = self.sudo().filtered(
             lambda case: case.channel == "import" and case.stage_category == "closed"
         )
         if over:
             over._tell_history()
+        return result
 
     def _tell_history(self):
         """The past of these cases, as superuser: open from the day they came to the day they were

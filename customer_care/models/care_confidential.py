@@ -535,17 +535,17 @@ class CareAction(models.Model):
             action.message_unsubscribe(partner_ids=strangers.partner_id.ids)
 
     @api.model
-    def _hand_over(self, leaving):
+    def _hand_over(self, users, leaving):
         mine = self.search(
             [
                 ("state", "in", UNFINISHED),
                 ("case_ids.confidential", "=", True),
                 "|",
-                ("owner_id", "in", leaving.ids),
-                ("checker_id", "in", leaving.ids),
+                ("owner_id", "in", users.ids),
+                ("checker_id", "in", users.ids),
             ]
         )
-        result = super()._hand_over(leaving)
+        result = super()._hand_over(users, leaving)
         mine._keep_sealed()
         return result
 

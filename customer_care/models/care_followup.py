@@ -115,6 +115,14 @@ class CareFollowup(models.Model):
         index=True,
         domain="[('share', '=', False), ('company_ids', 'in', company_id)]",
     )
+    passed_by_id = fields.Many2one(
+        "res.users",
+        "Passed On By",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+        help="Who gave it to somebody else last, and may still look where it went.",
+    )
     responsible_type = fields.Char(readonly=True)
     chosen_user_id = fields.Many2one(
         "res.users", "Chosen at First", readonly=True, help="Whom the step named when planned."
@@ -387,6 +395,14 @@ class CareFollowup(models.Model):
             if not record:
                 raise UserError(self.env._("Choose the journey or the case to follow up."))
             record.check_access("read")
+            # sudo: whether it is over
+            if record.sudo().stage_category == "cancelled":
+                raise UserError(
+                    self.env._(
+                        "%s was cancelled: nobody is called about it. Put it back first.",
+                        record.display_name,
+                    )
+                )
             user = self.env["res.users"].browse(vals.get("user_id")) or self.env.user
             record._check_may_own(user)
             date_due = fields.Date.to_date(vals.get("date_due")) or (
@@ -424,6 +440,9 @@ class CareFollowup(models.Model):
                     # sudo: only the company is looked at
                     row.sudo()._record()._check_may_own(user)
         result = super().write(vals)
+        if not self.env.su and "user_id" in vals:
+            # sudo: who passed it on is noted by the engine
+            self.sudo().write({"passed_by_id": self.env.uid})
         if self.env.context.get("care_from_activity") is not ENGINE:
             self._push_to_activity(vals)
         return result
@@ -671,6 +690,17 @@ class CareFollowup(models.Model):
                 record.team_id.leader_id, record.team_id
             )
             if leader in (user, self.env["res.users"]):
+                record.message_post(
+                    body=self.env._(
+                        "“%(call)s”: nobody answered %(tries)s times, and there is nobody else "
+                        "to call. Decide how to reach %(customer)s.",
+                        call=row.name,
+                        tries=row.occurrence_try,
+                        customer=row.partner_id.name,
+                    ),
+                    subtype_xmlid="mail.mt_note",
+                    author_id=self.env.user.partner_id.id,
+                )
                 return self.browse()
             user = leader
         when = row._when(

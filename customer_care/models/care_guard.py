@@ -8,7 +8,7 @@ value of the engine.
 from collections import defaultdict
 
 from odoo import api, models
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, ValidationError
 
 
 class CareEngineMixin(models.AbstractModel):
@@ -65,6 +65,29 @@ def check_targets(model, vals_list):
                 targets[field.comodel_name].add(value)
     for comodel, ids in targets.items():
         model.env[comodel].browse(ids).check_access("read")
+
+
+def check_same_customer(records, names):
+    """Refuse what hangs on a journey, case, follow-up or order of another customer.
+
+    :param names: many2one fields of these records that lead there
+    :raise ValidationError: it would be shown in the other customer's story
+    """
+    for record in records.sudo():  # sudo: whose they are, whoever writes it down
+        for name in names:
+            other = record[name]
+            partners = other.partner_id
+            if other._name == "sale.order":
+                partners |= other.partner_shipping_id | other.partner_invoice_id
+            mine = record.partner_id.commercial_partner_id
+            if partners and mine not in partners.commercial_partner_id:
+                raise ValidationError(
+                    records.env._(
+                        "%(what)s is not of %(customer)s. Choose one of theirs, or none.",
+                        what=other.display_name,
+                        customer=record.partner_id.display_name,
+                    )
+                )
 
 
 def take_from_person(model, vals_list, engine_fields):

@@ -105,31 +105,62 @@ class CareGuide(models.Model):
                     gen_random_uuid()::varchar, %s, %s, %s, %s
                 FROM care_journey j
                 JOIN res_partner p ON p.id = j.partner_id
+                JOIN sale_order o ON o.id = j.order_id
                 JOIN sale_order_line l ON l.order_id = j.order_id AND l.product_uom_qty > 0
                 JOIN product_product v ON v.id = l.product_id
                 JOIN product_template t ON t.id = v.product_tmpl_id
                 JOIN care_service s ON s.active
                     AND (s.company_id IS NULL OR s.company_id = j.company_id)
-                    AND (EXISTS (
-                        SELECT FROM care_service_product_rel r
-                        WHERE r.service_id = s.id AND r.product_id = v.id)
-                    OR EXISTS (
-                        SELECT FROM care_service_category_rel r
-                        JOIN product_category c ON c.id = r.category_id
-                        JOIN product_category own ON own.id = t.categ_id
-                        WHERE r.service_id = s.id AND own.parent_path LIKE c.parent_path || '%%'))
+                    AND %s
                 WHERE j.id = ANY(%s)
+                    AND NOT EXISTS (
+                        SELECT FROM sale_order before
+                        JOIN res_partner buyer ON buyer.id = before.partner_id
+                            AND buyer.commercial_partner_id = p.commercial_partner_id
+                        JOIN sale_order_line had ON had.order_id = before.id
+                        JOIN product_product hadv ON hadv.id = had.product_id
+                        JOIN product_template hadt ON hadt.id = hadv.product_tmpl_id
+                        WHERE before.state = 'sale' AND before.company_id = j.company_id
+                            AND before.id != j.order_id AND had.product_uom_qty > 0
+                            AND before.date_order < o.date_order
+                            -- of those with a journey it is known what came of them
+                            AND NOT EXISTS (
+                                SELECT FROM care_journey k WHERE k.order_id = before.id)
+                            AND %s)
                 ORDER BY s.id, p.commercial_partner_id, j.company_id, j.id
                 ON CONFLICT DO NOTHING
                 RETURNING journey_id
                 """,
                 *(self.env.uid, now, self.env.uid, now),
+                self._is_about("v", "t"),
                 journeys.ids,
+                self._is_about("hadv", "hadt"),
             )
         )
         if rows:
             planned = journeys.browse(dict.fromkeys(journey_id for (journey_id,) in rows))
             self.env["care.notice"]._announce("service_guide", planned)
+
+    @api.model
+    def _is_about(self, product, template):
+        """Whether service ``s`` is that of a product: itself, or its category's.
+
+        :param str product: alias of the product's table; ``template`` of its template's
+        """
+        return SQL(
+            """
+            (EXISTS (
+                SELECT FROM care_service_product_rel r
+                WHERE r.service_id = s.id AND r.product_id = %(product)s)
+            OR EXISTS (
+                SELECT FROM care_service_category_rel r
+                JOIN product_category c ON c.id = r.category_id
+                JOIN product_category own ON own.id = %(category)s
+                WHERE r.service_id = s.id AND own.parent_path LIKE c.parent_path || '%%'))
+            """,
+            product=SQL.identifier(product, "id"),
+            category=SQL.identifier(template, "categ_id"),
+        )
 
     def _url(self):
         """The customer's page, which opens without a login."""

@@ -291,14 +291,18 @@ class CareHandoff(models.Model):
     # ------------------------------------------------------------
 
     @api.model
-    def _without_receiver(self, leaving):
+    def _without_receiver(self, users, leaving):
         """Who was asked, or was to decide, is gone: who leads now decides at once."""
         waiting = self.search(
             [
                 "|",
-                *("&", ("to_user_id", "in", leaving.ids), ("state", "=", "planned")),
-                *("&", ("leader_activity_id.user_id", "in", leaving.ids), ("state", "=", "open")),
+                *("&", ("to_user_id", "in", users.ids), ("state", "=", "planned")),
+                *("&", ("leader_activity_id.user_id", "in", users.ids), ("state", "=", "open")),
             ]
+        ).filtered(
+            lambda row: (
+                row.to_user_id if row.state == "planned" else row.leader_activity_id.user_id
+            )._care_has_to_go(row.company_id, leaving)
         )
         waiting.write({"next_at": self.env.cr.now()})
         waiting._trigger_due()

@@ -5,7 +5,7 @@ from odoo.exceptions import UserError
 
 from .care_due_mixin import insert_new
 from .care_followup import ALIVE
-from .care_owned_mixin import CareOwnedMixin
+from .care_owned_mixin import UNFINISHED, CareOwnedMixin
 from .care_stage import ENTRY_EVENTS, OVER
 
 #: Event of an order -> when it first happened to the journey: each happens once, however often
@@ -306,6 +306,19 @@ class CareJourney(models.Model):
             partner.user_id or partner.commercial_partner_id.user_id,
         )
 
+    def _follow_salesperson(self, before):
+        """Another salesperson: the journeys that were with the one before go along.
+
+        :param dict before: journey -> salesperson of before
+        """
+        memo, by_owner = {}, defaultdict(self.browse)
+        for journey in self.filtered(lambda j: j.stage_id.owner_rule == "salesperson"):
+            seller = before[journey]
+            if journey.stage_category in UNFINISHED and (not seller or journey.owner_id == seller):
+                by_owner[journey._stage_owner(journey.stage_id, memo)] |= journey
+        for owner, journeys in by_owner.items():
+            journeys._set_owner(owner, chosen=True)
+
     def _end(self):
         """The orders were cancelled: the journeys end, and so does what they planned."""
         self._break_off()
@@ -330,9 +343,14 @@ class CareJourney(models.Model):
 
     def _care_state(self, event, at=None):
         result = super()._care_state(event, at)
-        if event in dict(ENTRY_EVENTS) and event != "order_cancelled":
+        if event in self._entry_events():
             self._enter_on(event)
         return result
+
+    @api.model
+    def _entry_events(self):
+        """Events of an order that may bring its journey on to a stage."""
+        return {event for event, _label in ENTRY_EVENTS if event != "order_cancelled"}
 
     def _enter_on(self, event):
         """Go to the stage that the event brings a journey to; never back."""

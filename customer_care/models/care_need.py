@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from .care_guard import check_targets, refuse_forged
+from .care_guard import check_same_customer, check_targets, refuse_forged
 
 
 class CareNeed(models.Model):
@@ -71,13 +71,17 @@ class CareNeed(models.Model):
         if not self.env.su:
             refuse_forged(self, self._fixed_fields & set(vals))
             check_targets(self, [vals])
-        return super().write(vals)
+        result = super().write(vals)
+        if not self.env.su and {"journey_id", "followup_id", "order_id"} & set(vals):
+            check_same_customer(self, ("journey_id", "followup_id", "order_id"))
+        return result
 
     def _check_pointed_at(self):
         """Refuse a need on a record which the person may not read."""
         if not self.env.su:
             for name in ("partner_id", "journey_id", "followup_id", "order_id"):
                 self[name].check_access("read")
+            check_same_customer(self, ("journey_id", "followup_id", "order_id"))
 
     def action_met(self):
         self._set_state("met")

@@ -13,6 +13,8 @@ from .care_stage import CATEGORIES, OVER
 
 #: Compared by identity: no remote call can put this object in a context.
 ENTERING = object()
+#: Categories of what somebody still answers for.
+UNFINISHED = ("open", "waiting", "resolved")
 #: Share of a stage's days from which on its limit is near.
 NEAR = 0.8
 
@@ -33,7 +35,10 @@ class CareOwnedMixin(models.AbstractModel):
     _care_link = None
     #: Written by the engine alone.
     _care_engine_fields = frozenset(
-        {"stage_category", "stage_since", "owner_since", "first_owner_id", "cycle", "entries"}
+        {
+            *("stage_category", "stage_since", "owner_since", "first_owner_id", "cycle"),
+            *("entries", "passed_by_id"),
+        }
     )
 
     company_id = fields.Many2one(
@@ -71,6 +76,15 @@ class CareOwnedMixin(models.AbstractModel):
         copy=False,
         index="btree_not_null",
         help="Who took it first and checks with the customer at the end.",
+    )
+    passed_by_id = fields.Many2one(
+        "res.users",
+        "Passed On By",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        help="Who moved it on by hand last, and may still look where it went.",
     )
     team_id = fields.Many2one(
         "care.team", "Team", index=True, tracking=True, check_company=True, ondelete="restrict"
@@ -213,6 +227,8 @@ class CareOwnedMixin(models.AbstractModel):
             # by the team that has it, not by one that the same write gives it to
             self.filtered(lambda record: record.owner_id != owner)._check_may_assign(owner)
         rest = {k: v for k, v in vals.items() if k not in gestures}
+        if "team_id" in rest:
+            rest.update(self._passed_on())
         if rest:
             super().write(rest)
         if "team_id" in rest:
@@ -223,6 +239,10 @@ class CareOwnedMixin(models.AbstractModel):
         if "owner_id" in gestures:
             self._set_owner(owner)
         return True
+
+    def _passed_on(self):
+        """What is noted when a person passes these records on: they still see where they went."""
+        return {} if self.env.su else {"passed_by_id": self.env.uid}
 
     @api.model
     def _check_engine_fields(self, vals):
@@ -354,7 +374,7 @@ class CareOwnedMixin(models.AbstractModel):
             for first, records in moving.grouped(lambda record: skipped.get(record)).items():
                 records._enter_stage(first or stage)
             return
-        now = self.env.cr.now()
+        now, passed_on = self.env.cr.now(), self._passed_on()
         # sudo: the move is allowed (checked by `write` or the caller); what it brings
         # with it is written by the engine, whoever moves the record
         moving = moving.sudo().with_context(care_entering=ENTERING)
@@ -376,6 +396,7 @@ class CareOwnedMixin(models.AbstractModel):
                 "stage_since": now,
                 "team_id": team.id,
                 "entries": entries,
+                **passed_on,
             }
             if cycle:
                 vals["cycle"] = cycle
@@ -392,10 +413,43 @@ class CareOwnedMixin(models.AbstractModel):
 
     def _check_leaving(self, stage):
         """Refuse that a person moves these records to ``stage`` before the checks of the stage
-        they are in are done or waived. What is cancelled needs none.
+        they are in are done or waived. What is cancelled needs none; it goes on from where it
+        was, so that nothing is got round by cancelling.
         """
-        if stage.category != "cancelled":
-            self.env["care.check.line"]._refuse_open(self)
+        if stage.category == "cancelled":
+            return
+        cancelled = self.filtered(lambda record: record.stage_category == "cancelled")
+        for record, last in cancelled._stages_before().items():
+            if stage != last and not stage._is_before(last):
+                raise UserError(
+                    self.env._(
+                        "%(record)s was cancelled in “%(last)s”: put it back there first.",
+                        record=record.display_name,
+                        last=last.name,
+                    )
+                )
+        self.env["care.check.line"]._refuse_open(self - cancelled)
+
+    def _stages_before(self):
+        """The stage in which each of these records was last before it was cancelled.
+
+        :return: dict record -> stage; records that were in none are left out
+        """
+        if not self:
+            return {}
+        # sudo: where it has been, whoever had it there
+        pieces = (
+            self.env["care.tenure"]
+            .sudo()
+            .search(
+                [
+                    (self._care_link, "in", self.ids),
+                    ("stage_id.category", "!=", "cancelled"),
+                ],
+                order="id",
+            )
+        )
+        return {self.browse(piece[self._care_link].id): piece.stage_id for piece in pieces}
 
     def _check_way(self, stage, skipped):
         """Refuse a person's move past a stage that may not be skipped."""
@@ -484,9 +538,10 @@ class CareOwnedMixin(models.AbstractModel):
             raise UserError(self.env._("Somebody has to answer for this: choose another owner."))
         if not chosen:
             records._check_may_own(owner)
+        vals = {"owner_id": owner.id, "owner_since": self.env.cr.now(), **self._passed_on()}
         # sudo: as in `_enter_stage`
         records = records.sudo().with_context(care_entering=ENTERING)
-        records.write({"owner_id": owner.id, "owner_since": self.env.cr.now()})
+        records.write(vals)
         records = records.with_context(care_entering=None)
         if turn:
             self.env["care.tenure"]._turn_over(records)

@@ -7,7 +7,7 @@ from odoo.exceptions import UserError
 from odoo.tools import format_date
 
 from .care_due_mixin import ENGINE
-from .care_guard import check_targets, take_from_person
+from .care_guard import check_same_customer, check_targets, take_from_person
 
 
 class CarePromise(models.Model):
@@ -200,6 +200,8 @@ class CarePromise(models.Model):
         if person:
             rows = rows.sudo(False)
             rows.check_access("create")
+            rows._check_promised_oneself()
+            check_same_customer(rows, ("journey_id", "case_id", "followup_id", "order_id"))
             rows._check_to_come()
         rows._trigger_due()
         return rows
@@ -286,6 +288,18 @@ class CarePromise(models.Model):
             raise UserError(
                 self.env._(
                     "Who promised answers for it. Ask your team leader if somebody else has to."
+                )
+            )
+
+    def _check_promised_oneself(self):
+        """Nobody promises in a colleague's name, but who leads them."""
+        if not self.env.user.has_group("customer_care.group_leader") and any(
+            row.user_id != self.env.user for row in self
+        ):
+            raise UserError(
+                self.env._(
+                    "You promise in your own name. Ask your colleague to promise, or your team "
+                    "leader to write it down for them."
                 )
             )
 
@@ -525,14 +539,14 @@ class CarePromise(models.Model):
         return self.company_id._care_present(user, self.team_id, leaving)
 
     @api.model
-    def _hand_over(self, leaving):
+    @api.model
+    def _open_domain(self):
+        return [("done_at", "=", False), ("state", "!=", "cancelled")]
+
+    def _hand_over(self, users, leaving):
         """What these users promised and have not done is answered for by who stands in."""
-        rows = self.search(
-            [
-                ("user_id", "in", leaving.ids),
-                ("done_at", "=", False),
-                ("state", "!=", "cancelled"),
-            ]
+        rows = self.search([("user_id", "in", users.ids), *self._open_domain()]).filtered(
+            lambda row: row.user_id._care_has_to_go(row.company_id, leaving)
         )
         for user, mine in rows.grouped(lambda row: row._present(row.user_id, leaving)).items():
             mine.write({"user_id": user.id})

@@ -45,7 +45,6 @@ class CareRuleMixin(models.AbstractModel):
             ("order_delivered", self.env._("Order delivered")),
             ("order_invoiced", self.env._("Order invoiced")),
             ("order_paid", self.env._("Order paid")),
-            ("order_returned", self.env._("Goods returned")),
             ("order_cancelled", self.env._("Order cancelled")),
             ("stage_entered", self.env._("Journey entered a stage")),
             ("case_opened", self.env._("Case opened")),

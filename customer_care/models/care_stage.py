@@ -19,7 +19,6 @@ ENTRY_EVENTS = [
     ("order_delivered", "Order delivered"),
     ("order_invoiced", "Order invoiced"),
     ("order_paid", "Order paid"),
-    ("order_returned", "Goods returned"),
     ("order_cancelled", "Order cancelled"),
 ]
 #: Categories in which nothing is left to do for the owner.
@@ -198,6 +197,21 @@ class CareStage(models.Model):
         action = self.action_open_records()
         action["domain"].append(("limit_state", "=", "over"))
         return action
+
+    @api.constrains("curator_id")
+    def _check_curator(self):
+        for stage in self:
+            # sudo: whether somebody works with Customer Care is no secret here
+            curator = stage.curator_id.sudo()
+            if curator.share or not curator.has_group("customer_care.group_agent"):
+                raise ValidationError(
+                    self.env._(
+                        "%(user)s cannot curate “%(stage)s”: choose somebody who works with "
+                        "Customer Care.",
+                        user=curator.name,
+                        stage=stage.name,
+                    )
+                )
 
     def _check_kinds_left(self, models):
         """Cases cannot do without a stage to be opened, resolved, closed or cancelled in."""

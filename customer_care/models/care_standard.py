@@ -548,13 +548,15 @@ class CareStandard(models.Model):
         return self.review_months and today + relativedelta(months=self.review_months)
 
     @api.model
-    def _hand_over(self, leaving):
+    def _hand_over(self, users, leaving):
         """Standards of users who leave go to who stands in for them."""
         # sudo: whoever may archive a user leaves no standard without an owner
-        standards = self.sudo().search([("owner_id", "in", leaving.ids)])
+        standards = self.sudo().search([("owner_id", "in", users.ids)])
         nobody, by_owner = self.env["care.team"], defaultdict(standards.browse)
         for standard in standards:
             company = standard.company_id or standard.owner_id.company_id
+            if not standard.owner_id._care_has_to_go(company, leaving):
+                continue
             owner = company._care_present(standard.owner_id, nobody, leaving)
             by_owner[owner.sudo()] |= standard
         for owner, mine in by_owner.items():

@@ -83,6 +83,13 @@ class ResCompany(models.Model):
         self.env["care.case"]._create_sequences(companies)
         return companies
 
+    def write(self, vals):
+        # sudo: who works there, for what they answer for
+        users = self.sudo().user_ids if "user_ids" in vals else self.env["res.users"]
+        result = super().write(vals)
+        users._care_lost_places()
+        return result
+
     def _care_covers(self, moment):
         """Whether Customer Care had started here at a moment (UTC): the day is the
         company's own.

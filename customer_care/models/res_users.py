@@ -7,6 +7,7 @@ from odoo.exceptions import ValidationError
 
 from .care_due_mixin import ENGINE
 from .care_followup import ALIVE
+from .care_owned_mixin import UNFINISHED
 from .mail_activity_plan import CARE_MODELS
 
 
@@ -79,8 +80,7 @@ class ResUsers(models.Model):
             self._care_hand_over()
         result = super().write(vals)
         if {"company_ids", "group_ids"} & set(vals):
-            # who may not work there any more answers for nothing there
-            self._care_move_work(self.browse())
+            self._care_lost_places()
         return result
 
     def action_archive(self):
@@ -95,32 +95,63 @@ class ResUsers(models.Model):
         if not leaving:
             return
         # sudo: whoever may archive a user leaves no customer without an owner
-        env = self.sudo().env
         leaving.sudo()._care_move_work(leaving)
-        env["care.handoff"]._without_receiver(leaving)
-        env["care.promise"]._hand_over(leaving)
-        env["care.standard"]._hand_over(leaving)
-        env["res.users"]._care_tell_naming(leaving)
+        leaving.sudo()._care_tell_naming(leaving)
+
+    def _care_lost_places(self):
+        """Who may not work somewhere any more answers for nothing there."""
+        if self:
+            # sudo: as in `_care_hand_over`
+            self.sudo()._care_move_work(self.browse())
+
+    @api.model
+    def _cron_care_lost_places(self):
+        """The same for all: whatever took the right away, and what was begun at that moment."""
+        lost = self.browse()
+        for model, name, domain in self._care_answering():
+            for user, company in self.env[model]._read_group(domain, [name, "company_id"]):
+                # the last resort stays, though somebody should choose another
+                if user != company.care_default_owner_id and user._care_has_to_go(company):
+                    lost |= user
+        lost._care_lost_places()
+
+    @api.model
+    def _care_answering(self):
+        """By which fields people answer for something: (model, field, domain) each."""
+        return [
+            ("care.journey", "owner_id", [("stage_category", "in", UNFINISHED)]),
+            ("care.case", "owner_id", [("stage_category", "in", UNFINISHED)]),
+            ("care.followup", "user_id", [("state", "in", ALIVE)]),
+            ("care.promise", "user_id", self.env["care.promise"]._open_domain()),
+            ("care.handoff", "to_user_id", [("state", "=", "planned")]),
+        ]
+
+    def _care_has_to_go(self, company, leaving=None):
+        """Whether this user answers for nothing (any more) in a company."""
+        self.ensure_one()
+        return bool(leaving and self in leaving) or not self.env["care.owned.mixin"]._may_own(
+            self, company
+        )
 
     def _care_move_work(self, leaving):
-        """Records and follow-ups of these users go to who stands in for them: all of those who
-        are leaving, of the others what they may not work on any more.
+        """What these users answer for goes to who stands in for them, as superuser: all of those
+        who are leaving, of the others what they may not work on any more.
         """
-        # sudo: as in `_care_hand_over`
-        env = self.sudo().env
-
-        def has_to_go(user, company):
-            return user in leaving or not env["care.owned.mixin"]._may_own(user, company)
-
+        env = self.env
+        env["care.handoff"]._without_receiver(self, leaving)
+        env["care.promise"]._hand_over(self, leaving)
+        env["care.standard"]._hand_over(self, leaving)
         moved = []
         for model in ("care.journey", "care.case"):
             owned = env[model].search(
                 [
                     ("owner_id", "in", self.ids),
-                    ("stage_category", "in", ("open", "waiting", "resolved")),
+                    ("stage_category", "in", UNFINISHED),
                 ]
             )
-            going = owned.filtered(lambda record: has_to_go(record.owner_id, record.company_id))
+            going = owned.filtered(
+                lambda record: record.owner_id._care_has_to_go(record.company_id, leaving)
+            )
             for owner, records in going.grouped(
                 lambda record: record._present(record.owner_id, record.team_id, leaving)
             ).items():
@@ -131,7 +162,7 @@ class ResUsers(models.Model):
         followups = env["care.followup"].search(
             [("user_id", "in", self.ids), ("state", "in", ALIVE)]
         )
-        going = followups.filtered(lambda row: has_to_go(row.user_id, row.company_id))
+        going = followups.filtered(lambda row: row.user_id._care_has_to_go(row.company_id, leaving))
         for user, rows in going.grouped(
             lambda row: row._record()._present(row.user_id, row._record().team_id, leaving)
         ).items():

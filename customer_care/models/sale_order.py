@@ -55,6 +55,16 @@ class SaleOrder(models.Model):
         for order in self:
             order.care_case_count = counts.get(order, 0)
 
+    def write(self, vals):
+        if "user_id" not in vals:
+            return super().write(vals)
+        before = {order: order.user_id for order in self}
+        result = super().write(vals)
+        # sudo: whoever changes the salesperson; the journey is the company's
+        journeys = self.env["care.journey"].sudo().search([("order_id", "in", self.ids)])
+        journeys._follow_salesperson({j: before[j.order_id.with_env(self.env)] for j in journeys})
+        return result
+
     def unlink(self):
         # sudo: with its order a journey goes, and with it what hangs on it (messages,
         # activities), which the database's own cascade would leave behind

@@ -45,3 +45,5 @@ from . import test_case_report
 from . import test_rights_matrix
 from . import test_remedy_joins
 from . import test_remedy_words
+from . import test_reach
+from . import test_lost_places

@@ -135,7 +135,8 @@ class TestCheck(StandardCase):
         for journey in journeys:
             self._line(journey, self.manager).action_done()
         self.env.flush_all()
-        self.assertEqual(self.next.category, "open")  # read before
+        self.assertEqual(self.next.category, "open")  # read before, as these:
+        self.assertEqual(set(journeys.mapped("stage_category")), {"open"})
         with self.assertQueryCount(1):
             journeys.with_user(self.manager)._check_leaving(self.next)
 

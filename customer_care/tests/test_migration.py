@@ -55,3 +55,17 @@ class TestMigration(CareCase):
         all_of_them = waiting | draft | invoiced | paid
         all_of_them._bill(all_of_them.order_id)
         self.assertFalse(all_of_them.followup_ids)
+
+    def test_rules_of_before_find_cases_by_indexes_and_what_was_added_to_them_stays(self):
+        rule = self.env.ref("customer_care.care_case_rule_agent")
+        written = rule.domain_force
+        path = file_path("customer_care/migrations/19.0.1.3.0/post-migrate.py")
+        migration = runpy.run_path(path)
+        before = written
+        for old, new in migration["REPLACED"].items():
+            before = before.replace(new, old)
+        self.assertNotEqual(before, written)
+        rule.domain_force = f"['|', ('number', '=', 'X')] + {before}"
+        migration["migrate"](self.env.cr, "19.0.1.2.0")
+        self.env.invalidate_all()
+        self.assertEqual(rule.domain_force, f"['|', ('number', '=', 'X')] + {written}")

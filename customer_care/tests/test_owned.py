@@ -815,7 +815,7 @@ class TestWay(OwnedCase):
             journey.with_user(self.rep).stage_id = self.stages[4]
         self.assertEqual(journey.stage_id, self.stages[0])
         journey._enter_stage(self.stages[4])
-        with self.assertRaisesRegex(UserError, "may not be skipped"):
+        with self.assertRaisesRegex(UserError, "put it back there first"):
             journey.with_user(self.manager).stage_id = self.stages[2]
 
     def test_who_registers_a_case_gives_nobody_work(self):

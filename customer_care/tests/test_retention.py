@@ -158,7 +158,14 @@ class TestRetention(CareCase):
     #: Texts and links of a case that stay: none of them names the customer.
     KEPT = frozenset(
         {"number"}  # the register's own
-        | {"company_id", "owner_id", "first_owner_id", "praised_user_id", "public_answer_by_id"}
+        | {
+            "company_id",
+            "owner_id",
+            "first_owner_id",
+            "passed_by_id",
+            "praised_user_id",
+            "public_answer_by_id",
+        }
         | {"safety_cleared_by_id", "create_uid", "write_uid"}  # our own people
         | {"provider_id"}  # who does the service: a firm
         | {"partner_id", "commercial_partner_id"}  # the anonymous customer

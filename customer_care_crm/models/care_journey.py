@@ -163,18 +163,6 @@ class CareJourney(models.Model):
             journeys.write({"partner_id": partner.id})
             self.env["care.followup"]._of(journeys).write({"partner_id": partner.id})
 
-    def _follow_salesperson(self, before):
-        """Another salesperson: the journeys that were with the one before go along.
-
-        :param dict before: opportunity -> salesperson it had
-        """
-        memo = {}
-        for journey in self.filtered(lambda j: j.stage_id.owner_rule == "salesperson"):
-            seller = before[journey.lead_id]
-            if not seller or journey.owner_id == seller:
-                owner = journey._stage_owner(journey.stage_id, memo)
-                journey._set_owner(owner, chosen=True)
-
     # ------------------------------------------------------------
     # Owned mixin
     # ------------------------------------------------------------

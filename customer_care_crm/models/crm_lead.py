@@ -93,7 +93,7 @@ class CrmLead(models.Model):
         if vals.get("partner_id"):
             journeys._now_of(self.env["res.partner"].browse(vals["partner_id"]))
         if sellers:
-            journeys._follow_salesperson(sellers)
+            journeys._follow_salesperson({j: sellers[j.lead_id] for j in journeys})
 
     def _handle_won_lost(self, old_status_by_lead, new_status_by_lead):
         result = super()._handle_won_lost(old_status_by_lead, new_status_by_lead)

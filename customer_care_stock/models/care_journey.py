@@ -14,6 +14,10 @@ class CareJourney(models.Model):
     return_count = fields.Integer("Returns", readonly=True, copy=False)
 
     @api.model
+    def _entry_events(self):
+        return super()._entry_events() | {"order_returned"}
+
+    @api.model
     def _check_engine_fields(self, vals):
         refuse_forged(self, {"returned_at", "return_count"} & set(vals))
         return super()._check_engine_fields(vals)
