@@ -482,7 +482,13 @@ class TestCallMe(DoorCase):
     def test_the_link_of_a_mail_asks_for_its_customer_and_shows_no_number(self):
         case = self._case()
         self._run("care.notice")
-        mail = self.env["mail.mail"].search([("res_id", "=", case.id), ("model", "=", "care.case")])
+        mail = self.env["mail.mail"].search(
+            [
+                ("res_id", "=", case.id),
+                ("model", "=", "care.case"),
+                ("recipient_ids", "=", self.customer.id),
+            ]
+        )
         link = re.search(rf'href="[^"]*(/my/cases/{case.id}/call[^"]*)"', mail[:1].body_html)[1]
         self.assertIn("+32 2 555 01 00", mail[:1].body_html)
         body = " ".join(mail[:1].body_html.split())
