@@ -36,6 +36,7 @@
         "views/care_handoff_views.xml",
         "report/report_standards_book.xml",
         "report/report_case_file.xml",
+        "report/report_period.xml",
         "views/care_standard_views.xml",
         "views/care_check_views.xml",
         "views/care_promise_views.xml",

@@ -49,6 +49,60 @@ def test_two_processes_confirming_the_same_quotation_at_once_start_everything_on
     assert_all_once(rows)
 
 
+def test_a_remedy_done_by_two_at_the_same_moment_makes_one_document(crew, scene, rows):
+    orders, cases = scene["orders"][:6], scene["cases"][:6]
+    results = crew(
+        """
+        from odoo import Command
+        from odoo.exceptions import UserError
+
+        remedies = env['care.remedy']
+        for order, case in zip(orders, cases):
+            order, case = env['sale.order'].browse(order), env['care.case'].browse(case)
+            order.action_confirm()
+            case.write({'partner_id': order.partner_id.id, 'order_id': order.id})
+            remedies |= remedies.create({
+                'case_id': case.id, 'kind': 'replacement', 'proceed': 'wait',
+                'line_ids': [Command.create(
+                    {'sale_line_id': order.order_line.id, 'quantity': 1})],
+            })
+        remedies.with_user(user).action_go()
+        assert set(remedies.mapped('state')) == {'approved'}
+
+        def do_all(env, meet):
+            def do(remedy):
+                try:
+                    env['care.remedy'].with_user(user).browse(remedy).action_execute()
+                    env.flush_all()
+                    return 'done'
+                except UserError as error:
+                    return f'refused: {error}'
+
+            told = []
+            for remedy in remedies.ids:
+                meet()
+                told.append(retried(env, lambda: do(remedy)))
+            return told
+
+        result = remedies.ids, crew((do_all,), (do_all,))
+        """,
+        user=scene["leader"],
+        orders=orders,
+        cases=cases,
+    )
+    remedies, told = results
+    for remedy, words in zip(remedies, zip(*told, strict=True), strict=True):
+        assert sorted(word[:9] for word in words) == ["done", "refused: "], words
+        assert rows(
+            "SELECT count(*), count(DISTINCT order_id) FROM care_remedy_document"
+            f" WHERE remedy_id = {remedy}"
+        ) == [(1, 1)]
+    assert rows(
+        "SELECT count(*) FROM sale_order o WHERE o.amount_total = 0 AND o.partner_id IN"
+        f" (SELECT partner_id FROM care_remedy WHERE id IN ({', '.join(map(str, remedies))}))"
+    ) == [(len(remedies),)]
+
+
 def test_an_order_confirmed_and_cancelled_at_once_ends_as_one_or_the_other(crew, scene, rows):
     orders = scene["orders"][:8]
     crew(

@@ -51,6 +51,7 @@ from . import res_users
 from . import sale_order
 from . import care_checkback
 from . import care_case_filing
+from . import care_case_link
 from . import care_case_merge
 from . import care_mailgate
 from . import care_playbook
@@ -65,6 +66,7 @@ from . import care_remedy_document
 from . import care_remedy_documents
 from . import care_case_remedy
 from . import care_authority_gestures
+from . import care_authority_bank
 from . import care_remedy_settings
 from . import care_action
 from . import care_action_buyers
@@ -82,9 +84,13 @@ from . import care_case_answers
 from . import care_safety
 from . import care_statute
 from . import care_fact
+from . import care_fact_merge
+from . import care_case_history
 from . import care_retention
 from . import care_portal_out
 from . import care_case_kind
 from . import care_case_import
 from . import care_finder
 from . import care_remedy_joins
+from . import care_remedy_words
+from . import res_config_settings_door

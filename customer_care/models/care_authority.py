@@ -379,30 +379,33 @@ class Purse:
             return Verdict(False, rule, 0.0, "none")
         if rule.is_unlimited:
             return Verdict(True, rule, None, "once")
-        limits = self.limits.setdefault(rule, rule._limits(self.company))
-        # how much of all this may be given: by each limit
-        lefts = [
-            ("once", limits["once"], total),
-            # a shared row is one limit, wherever the person works
-            (
-                "day",
-                limits["day"]
-                - self._spent("day" if rule.company_id else "everywhere", False, rule),
-                total,
-            ),
-        ]
+        sheet = self.sheet(rule, parts)
+        scope, limit, given, _amount = min(sheet, key=lambda item: item[1] - item[2])
+        allowed = all(compare(amount, limit - given) <= 0 for _scope, limit, given, amount in sheet)
+        return Verdict(allowed, rule, limit - given, scope)
+
+    def sheet(self, rule, parts):
+        """How much of all this may be given, by each limit of ``rule``.
+
+        :return: list of tuples scope, limit, what was given so far, what is given now
+        """
+        if rule not in self.limits:
+            self.limits[rule] = rule._limits(self.company)
+        limits = self.limits[rule]
+        total = sum(amount for _case, _order, amount in parts)
+        # a shared row is one limit, wherever the person works
+        day = self._spent("day" if rule.company_id else "everywhere", False, rule)
+        sheet = [("once", limits["once"], 0.0, total), ("day", limits["day"], day, total)]
         for scope, place in (("case", 0), ("order", 1)):
             sums = defaultdict(float)
             for part in parts:
                 if part[place]:
                     sums[part[place]] += part[2]
-            lefts += [
-                (scope, limits[scope] - self._spent(scope, record, rule), amount)
+            sheet += [
+                (scope, limits[scope], self._spent(scope, record, rule), amount)
                 for record, amount in sums.items()
             ]
-        scope, left, _amount = min(lefts, key=lambda item: item[1])
-        allowed = all(compare(amount, rest) <= 0 for _scope, rest, amount in lefts)
-        return Verdict(allowed, rule, left, scope)
+        return sheet
 
     def spend(self, kind, parts):
         """Count this as given, for what follows in the same gesture."""

@@ -3,6 +3,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import format_datetime
 
 from .care_case import STAFF
 from .care_due_mixin import ENGINE
@@ -216,6 +217,12 @@ class CareCase(models.Model):
         sources._enter_category("cancelled")
         return sources
 
+    def _merge_day(self, case):
+        """The day on which it was received, as the company's zone and the reader's language say."""
+        return format_datetime(
+            self.env, case.received_at, tz=case.company_id._care_tz(), dt_format="short"
+        )
+
     def _merge_fields(self, sources):
         """What this case does not know yet is taken from ``sources``."""
         self.ensure_one()
@@ -233,7 +240,7 @@ class CareCase(models.Model):
         ):
             del vals["journey_id"]
         told = [
-            f"{case.number}, {fields.Date.to_string(case.received_at)}:\n{case.description}"
+            f"{case.number}, {self._merge_day(case)}:\n{case.description}"
             for case in sources
             if case.description and case.description not in (self.description or "")
         ]

@@ -172,10 +172,8 @@ class ResCompany(models.Model):
         """
         self.ensure_one()
         if record is not None and record._name == "care.case" and record:
-            # sudo: the link stands beside the one to the case itself
-            case = record.sudo()
-            token = case._portal_ensure_token()
-            return f"{case.get_base_url()}/my/cases/{case.id}/call?access_token={token}"
+            # made the customer's own link in the mail to them
+            return f"{record.get_base_url()}/my/cases/{record.id}/call"
         return self._care_form_url(call=1) if self._care_form_is_open() else ""
 
     def _care_opening_lines(self, calendar=None):

@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.tools import SQL
+from odoo.tools import SQL, format_date
 
 from .care_category import KINDS, SEVERITIES
 from .care_due_mixin import insert_new, run_domain
@@ -47,6 +47,9 @@ class CareFact(models.Model):
     _description = "Fact"
     _inherit = ["care.engine.mixin"]
     _order = "day desc, id desc"
+
+    #: Measures whose rate is a share of the cases; that of others is so many per case.
+    _share_measures = ("first_contact", "repeat", "reopened")
 
     day = fields.Date(required=True, readonly=True, help="When it was known, in the company.")
     measure = fields.Selection(MEASURES, required=True, readonly=True)
@@ -116,7 +119,8 @@ class CareFact(models.Model):
     def _compute_display_name(self):
         words = dict(self._fields["measure"]._description_selection(self.env))
         for fact in self:
-            fact.display_name = f"{words.get(fact.measure)}, {fact.day}"
+            day = format_date(fact.env, fact.day)
+            fact.display_name = f"{words.get(fact.measure)}, {day}"
 
     @api.model
     def _read_group_select(self, aggregate_spec, query):
@@ -193,6 +197,8 @@ class CareFact(models.Model):
 
         :return: the facts that are new
         """
+        # told twice is one case: the one that goes on is measured
+        pieces = pieces.filtered(lambda piece: not piece.case_id.merged_into_id)
         chains = self._chains(pieces)
         tiers = self._tiers(pieces)
         vals_list, begun, closed = [], {}, {}
@@ -316,27 +322,40 @@ class CareFact(models.Model):
 
     @api.model
     def _of_begun(self, begun):
-        """Whether these new cases are a repeat contact: their customer came before, not long ago.
+        """Whether these new cases are a repeat contact.
 
         :param dict begun: case -> dimensions
         """
-        companies = self.env["res.company"].union(*(case.company_id for case in begun))
+        return [
+            {
+                **begun[case],
+                **self._measured_on(case, 1),
+                "measure": "repeat",
+                "numerator": int(again),
+                "denominator": 1,
+            }
+            for case, again in self._repeats(self.env["care.case"].union(*begun)).items()
+        ]
+
+    @api.model
+    def _repeats(self, cases):
+        """Whether these cases are a repeat contact: their customer came before, not long ago.
+
+        :return: dict case -> bool; cases that are not counted are left out
+        """
         # who stand for customers of whom nothing is known are many people
+        companies = cases.company_id
         nobody = companies.care_unknown_partner_id | companies.care_anonymous_partner_id
-        cases = (
-            self.env["care.case"]
-            .union(*begun)
-            .filtered(
-                lambda case: (
-                    case.kind in TO_SOLVE
-                    and case.stage_category != "cancelled"
-                    and not case.merged_into_id
-                    and case.commercial_partner_id not in nobody
-                )
+        cases = cases.filtered(
+            lambda case: (
+                case.kind in TO_SOLVE
+                and case.stage_category != "cancelled"
+                and not case.merged_into_id
+                and case.commercial_partner_id not in nobody
             )
         )
         if not cases:
-            return []
+            return {}
         longest = max(cases.company_id.mapped("care_repeat_days"))
         earlier = cases.search_fetch(
             [
@@ -356,26 +375,17 @@ class CareFact(models.Model):
             ["company_id", "commercial_partner_id", "received_at"],
         )
         by_customer = earlier.grouped(lambda case: (case.company_id, case.commercial_partner_id))
-        vals_list = []
+        repeats = {}
         for case in cases:
             window = timedelta(days=case.company_id.care_repeat_days)
             others = by_customer.get((case.company_id, case.commercial_partner_id), cases.browse())
-            again = any(
+            repeats[case] = any(
                 other != case
                 and (other.received_at, other.id) < (case.received_at, case.id)
                 and other.received_at >= case.received_at - window
                 for other in others
             )
-            vals_list.append(
-                {
-                    **begun[case],
-                    **self._measured_on(case, 1),
-                    "measure": "repeat",
-                    "numerator": int(again),
-                    "denominator": 1,
-                }
-            )
-        return vals_list
+        return repeats
 
     @api.model
     def _of_closed(self, closed, chains):
@@ -454,6 +464,13 @@ class CareFactSummary(models.Model):
     kind = fields.Selection(KINDS, readonly=True, help="The kind of the cases.")
     count = fields.Integer("Facts", readonly=True, help="Fewer than ten say little.")
     rate = fields.Float(readonly=True, aggregator=None)
+    nature = fields.Selection(
+        [("share", "A share of the cases"), ("per_case", "So many per case"), ("time", "A time")],
+        "What It Is",
+        readonly=True,
+    )
+    share = fields.Float(readonly=True, aggregator=None, help="Of the cases.")
+    per_case = fields.Float(readonly=True, aggregator=None)
     hours = fields.Float("Average Hours", readonly=True, aggregator=None)
     median_hours = fields.Float("Median Hours", readonly=True, aggregator=None)
     p90_hours = fields.Float("90th Percentile (Hours)", readonly=True, aggregator=None)
@@ -472,12 +489,20 @@ class CareFactSummary(models.Model):
             """
             SELECT min(care_fact.id) AS id, date_trunc('month', day)::date AS month, measure,
                 company_id, team_id, kind, count(*) AS count, count(*) < %(small)s AS is_small,
-                %(rate)s AS rate, %(hours)s AS hours, %(median)s AS median_hours,
+                %(rate)s AS rate, %(nature)s AS nature,
+                CASE WHEN %(nature)s = 'share' THEN %(rate)s END AS share,
+                CASE WHEN %(nature)s = 'per_case' THEN %(rate)s END AS per_case,
+                %(hours)s AS hours, %(median)s AS median_hours,
                 %(p90)s AS p90_hours
             FROM care_fact WHERE care_fact.id IN %(mine)s
             GROUP BY date_trunc('month', day), measure, company_id, team_id, kind
             """,
             small=SMALL,
+            nature=SQL(
+                "CASE WHEN COALESCE(SUM(denominator), 0) = 0 THEN 'time'"
+                " WHEN measure IN %s THEN 'share' ELSE 'per_case' END",
+                facts._share_measures,
+            ),
             rate=facts._aggregate("rate:avg"),
             hours=facts._aggregate("hours:avg"),
             median=facts._aggregate("median_hours:avg"),
@@ -500,7 +525,8 @@ class CareFactSummary(models.Model):
     def _compute_display_name(self):
         words = dict(self._selection_measure())
         for row in self:
-            row.display_name = f"{words.get(row.measure)}, {row.month}"
+            month = format_date(row.env, row.month, date_format="MMMM yyyy")
+            row.display_name = f"{words.get(row.measure)}, {month}"
 
     def action_open_facts(self):
         """What the figure is made of."""

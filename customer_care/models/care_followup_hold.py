@@ -4,7 +4,9 @@ from datetime import datetime, time, timedelta
 import pytz
 
 from odoo import api, fields, models
+from odoo.tools import format_date
 
+from ..tools.clock import clock
 from .care_due_mixin import ENGINE
 from .care_followup import ALIVE
 
@@ -278,8 +280,8 @@ class CareFollowup(models.Model):
                 held[row] = (
                     env._(
                         "The customer wants to be contacted from %(time)s on %(day)s on.",
-                        time=local.strftime("%H:%M"),
-                        day=local.date(),
+                        time=clock(env, local.time()),
+                        day=format_date(env, local.date()),
                     ),
                     opens.replace(microsecond=0),
                 )

@@ -132,6 +132,7 @@ class CareOutlay(models.Model):
                     "move_id": False,
                     "payment_id": False,
                     "transaction_id": False,
+                    "statement_line_id": False,
                     **shared,
                     "day": rows._today(company),
                     "number": number[company] if exclusive else 0,
@@ -250,7 +251,7 @@ class CareOutlay(models.Model):
         if isinstance(skip, models.BaseModel):
             return Domain("remedy_id", "not in", skip.ids)
         domain = Domain.TRUE
-        for name in ("move_id", "payment_id"):
+        for name in ("move_id", "payment_id", "statement_line_id"):
             ids = [gesture["vals"][name] for gesture in skip if gesture["vals"].get(name)]
             if ids:
                 domain &= Domain(name, "not in", ids)

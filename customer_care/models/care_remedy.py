@@ -975,7 +975,8 @@ class CareRemedy(models.Model):
                 raise UserError(
                     self.env._(
                         "%(product)s: only what was invoiced and not given back yet can be "
-                        "refunded; that is %(count)s less than you chose.",
+                        "refunded; that is %(count)s less than you chose. Have it invoiced first, "
+                        "or offer a compensation.",
                         product=line.product_id.display_name,
                         count=f"{left:g}",
                     )

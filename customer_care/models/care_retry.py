@@ -17,6 +17,8 @@ class CareRetry(models.Model):
         "Rule", model_field="rule_model", required=True, readonly=True, index=True
     )
     event = fields.Char(required=True, readonly=True)
+    rule_name = fields.Char("Rule That Failed", compute="_compute_words")
+    event_name = fields.Char("What Happened", compute="_compute_words")
     journey_id = fields.Many2one("care.journey", ondelete="cascade", index=True)
     case_id = fields.Many2one("care.case", ondelete="cascade", index=True)
     order_id = fields.Many2one(
@@ -47,6 +49,22 @@ class CareRetry(models.Model):
         "(rule_model, rule_id, order_id) WHERE state IN ('planned', 'failed')"
         " AND order_id IS NOT NULL"
     )
+
+    @api.depends("rule_model", "rule_id", "event")
+    def _compute_words(self):
+        for retry in self:
+            # sudo: what the rule is called, for who may see that it failed
+            rules = self.env[retry.rule_model].sudo() if retry.rule_model in self.env else None
+            rule = rules is not None and rules.browse(retry.rule_id).exists()
+            retry.rule_name = rule.display_name if rule else self.env._("Deleted since")
+            field = rules is not None and rules._fields.get("event")
+            words = dict(field._description_selection(self.env)) if field else {}
+            retry.event_name = words.get(retry.event) or self.env._("A journey starts")
+
+    def action_open_rule(self):
+        """The rule that is to be mended."""
+        self.ensure_one()
+        return self.env[self.rule_model].browse(self.rule_id)._get_records_action()
 
     @api.model
     def _remember_orders(self, journey_type, orders, error):

@@ -7,7 +7,7 @@ from pytz import timezone, utc
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import SQL
+from odoo.tools import SQL, format_date
 from odoo.tools.lru import LRU
 
 from ..tools.worktime import HorizonError, NoWorkingTime, WorkTime
@@ -132,8 +132,8 @@ class CareWorktime(models.Model):
                     "lies outside of %(start)s to %(end)s. Please choose nearer "
                     "dates or a shorter duration.",
                     years=MONTHS_LIMIT // 12,
-                    start=fields.Date.to_string(date_start),
-                    end=fields.Date.to_string(date_end),
+                    start=format_date(self.env, date_start),
+                    end=format_date(self.env, date_end),
                 )
             )
         if side == "end":
@@ -370,8 +370,8 @@ class CareWorktime(models.Model):
                     "%(start)s to %(end)s: all of it is time off. Please correct the "
                     "time off, or choose other working hours.",
                     calendar=calendar.display_name,
-                    start=fields.Date.to_string(date_start),
-                    end=fields.Date.to_string(date_end),
+                    start=format_date(self.env, date_start),
+                    end=format_date(self.env, date_end),
                 )
             ) from error
         except ValueError as error:
@@ -456,8 +456,8 @@ class CareWorktime(models.Model):
                     "The working hours this was planned with have been deleted, and "
                     "are known from %(start)s to %(end)s only. Please choose other "
                     "working hours.",
-                    start=fields.Date.to_string(row.date_start),
-                    end=fields.Date.to_string(row.date_end),
+                    start=format_date(self.env, row.date_start),
+                    end=format_date(self.env, row.date_end),
                 )
             )
         current = self._find_or_make(calendar, company, date_start, date_end)[calendar]

@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.tools import format_date
 
 
 class SaleOrder(models.Model):
@@ -23,6 +24,18 @@ class SaleOrder(models.Model):
     care_customer_note = fields.Text(
         "Good to Know", compute="_compute_care_is_key", groups="customer_care.group_agent"
     )
+
+    @api.depends_context("care_order_told", "lang", "tz")
+    def _compute_display_name(self):
+        super()._compute_display_name()
+        if not self.env.context.get("care_order_told"):
+            return
+        for order in self:
+            # by what a customer on the phone says: when, and what
+            day = order.date_order and format_date(self.env, order.date_order)
+            sold = order.order_line.filtered(lambda line: line._care_is_product())
+            words = (order.display_name, day, sold[:1].product_id.name)
+            order.display_name = " · ".join(filter(None, words))
 
     @api.depends("partner_id", "company_id")
     def _compute_care_is_key(self):

@@ -25,6 +25,7 @@ from . import test_case_merge
 from . import test_doors
 from . import test_remedy
 from . import test_authority
+from . import test_authority_bank
 from . import test_remedy_portal
 from . import test_cause
 from . import test_action
@@ -32,6 +33,7 @@ from . import test_alarm
 from . import test_coverage
 from . import test_pareto
 from . import test_case_kind
+from . import test_case_link
 from . import test_standard_figures
 from . import test_case_answers
 from . import test_confidential
@@ -42,5 +44,6 @@ from . import test_fact
 from . import test_case_report
 from . import test_rights_matrix
 from . import test_remedy_joins
+from . import test_remedy_words
 from . import test_reach
 from . import test_lost_places

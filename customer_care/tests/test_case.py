@@ -35,7 +35,6 @@ class TestCase(CareCase):
         self.assertIn(case.number, mail.subject)
         self.assertIn(case.number, mail.body)
         self.assertIn(f"/my/cases/{case.id}", mail.body)
-        self.assertIn("access_token", mail.body)
         self.assertEqual(mail.notified_partner_ids & self.customer, self.customer)
         self.assertEqual(mail.message_type, "auto_comment")
 

@@ -249,6 +249,58 @@ class TestQuickEntry(CareCase):
         self.assertEqual(case.create_uid, self.agent)
         self.assertTrue(case.with_user(self.agent).has_access("read"))
 
+    def _filed(self, *args, **vals):
+        return self.env["care.case"].browse(self._entry(*args, **vals).action_file()["res_id"])
+
+    def test_who_takes_the_call_sees_it_through(self):
+        # somebody else is less busy
+        self._case(owner_id=self.agent.id)
+        case = self._filed("Moreaux")
+        self.assertEqual(case.owner_id, self.agent)
+        self.assertEqual(case.first_owner_id, self.agent)
+        self.assertEqual(case.team_id, self.team)
+
+    def test_a_rule_that_names_an_owner_goes_before_who_took_the_call(self):
+        other = self.env["care.team"].create(
+            {
+                "name": "Kitchens",
+                "company_id": self.company.id,
+                "leader_id": self.leader.id,
+                "member_ids": [Command.set(self.agent2.ids)],
+            }
+        )
+        category = self.env["care.category"].create(
+            {"name": "Water", "company_id": self.company.id, "team_id": other.id}
+        )
+        case = self._filed("Moreaux", category_id=category)
+        self.assertEqual(case.owner_id, self.agent2)
+        self.assertEqual(case.team_id, other)
+        category.team_id = self.team
+        self.assertEqual(self._filed("Moreaux", category_id=category).owner_id, self.agent)
+        stage = self.env["care.stage"]._in_category("care.case", "open")
+        stage.write({"owner_rule": "user", "owner_id": self.leader.id})
+        self.assertEqual(self._filed("Moreaux").owner_id, self.leader)
+
+    def test_the_customers_orders_are_offered_and_one_is_chosen(self):
+        second = self._confirmed()
+        self._order()  # a quotation is none yet
+        self._confirmed(partner=self.env["res.partner"].create({"name": "Zed Zedder"}))
+        entry = self._entry("Moreaux")
+        self.assertEqual(entry.order_ids, self.order | second)
+        self.assertFalse(entry.order_id, "nobody guesses which one")
+        self.assertEqual(self._filed("Moreaux", order_id=second).order_id, second)
+        self.assertEqual(self._entry(self.order.name).order_id, self.order)
+        told = second.with_user(self.agent).with_context(care_order_told=True).display_name
+        self.assertIn("Oven", told)
+        self.assertIn(second.name, told)
+
+    def test_another_customers_order_is_not_taken(self):
+        other = self._confirmed(partner=self.env["res.partner"].create({"name": "Zed Zedder"}))
+        entry = self._entry("Moreaux")
+        entry.order_id = other
+        with self.assertRaisesRegex(UserError, "not an order of"):
+            entry.action_file()
+
     def test_several_who_match_are_offered_and_one_is_chosen(self):
         sister = self.env["res.partner"].create({"name": "Chloe Moreaux"})
         entry = self._entry("Moreaux")
@@ -374,6 +426,88 @@ class TestImport(CareCase):
         told = case.message_ids.filtered(lambda m: m.message_type == "auto_comment")
         self.assertIn("Mended", told.body)
 
+    HISTORY = ["name", "partner_id", "received_at", "was_closed_at", "kind"]
+
+    def test_closed_history_is_imported_closed_and_nobody_is_written_to(self):
+        self.company.care_start_date = "2020-01-01"
+        policies = self._policy(event="case_opened") | self._policy(event="case_closed")
+        result = self._load(
+            # Monday half past nine to Tuesday half past ten, in Brussels
+            ("Cold", "Clara Moreaux", "2024-03-04 09:30:00", "2024-03-05 10:30:00", "Complaint"),
+            ("Warm", "Clara Moreaux", "2024-03-06 09:00:00", "", "Complaint"),
+            names=self.HISTORY,
+        )
+        self.assertFalse(result["messages"])
+        case, still_open = self.env["care.case"].browse(result["ids"])
+        self.assertEqual(case.stage_category, "closed")
+        self.assertEqual(still_open.stage_category, "open")
+        self.assertEqual(str(case.closed_at), "2024-03-05 09:30:00")
+        self.assertEqual(case.resolved_at, case.closed_at)
+        self.assertEqual(case.stage_since, case.closed_at)
+        pieces = case.tenure_ids.sorted("since")
+        self.assertEqual(pieces.mapped("since"), [case.received_at, case.closed_at])
+        self.assertEqual(pieces[0].seconds, 9 * 3600)
+        self._run("care.notice", days=90)
+        self._run("care.followup", days=90)
+        self.env.invalidate_all()
+        self.assertFalse(case.message_ids.filtered(lambda m: m.message_type == "auto_comment"))
+        self.assertFalse(self.env["care.notice"].search([("case_id", "=", case.id)]))
+        self.assertFalse(policies.followup_ids.filtered(lambda row: row.case_id == case))
+        self.assertFalse(case.activity_ids)
+
+    def test_imported_history_is_counted_where_it_belongs(self):
+        result = self._load(
+            ("Cold", "Clara Moreaux", "2024-03-04 09:30:00", "2024-03-05 10:30:00", "Complaint"),
+            names=self.HISTORY,
+        )
+        with self.enter_registry_test_mode():
+            self.env.ref("customer_care.ir_cron_facts").method_direct_trigger()
+        self.env.invalidate_all()
+        facts = self.env["care.fact"].search([("case_id", "in", result["ids"])])
+        self.assertEqual(
+            facts.mapped(lambda fact: (fact.measure, str(fact.day), fact.seconds)),
+            [("resolution", "2024-03-05", 9 * 3600)],
+        )
+        report = self.env["care.period.report"].with_user(self.manager)
+        wizard = report.create(
+            {
+                "company_id": self.company.id,
+                "date_from": "2024-03-01",
+                "date_to": "2024-03-31",
+            }
+        )
+        values = self.env["report.customer_care.report_period"].with_user(self.manager)
+        register = values._received(wizard)
+        self.assertEqual(register["total"]["received"], 1)
+        self.assertEqual(register["total"]["closed"], 1)
+        self.assertEqual(register["closed"], 1)
+
+    def test_history_that_cannot_be_is_refused_with_what_to_do(self):
+        for closed, words in (
+            ("2999-01-01 00:00:00", "lies in the future"),
+            ("2024-03-01 00:00:00", "swap the dates"),
+        ):
+            with self.subTest(words):
+                row = ("Cold", "Clara Moreaux", "2024-03-04 09:30:00", closed, "Complaint")
+                result = self._load(row, names=self.HISTORY)
+                self.assertFalse(result["ids"])
+                self.assertIn(words, result["messages"][0]["message"])
+
+    def test_nobody_closes_a_case_by_saying_that_it_was_closed(self):
+        cases = self.env["care.case"].with_user(self.manager).with_company(self.company)
+        vals = {
+            "name": "x",
+            "partner_id": self.customer.id,
+            "was_closed_at": "2024-03-05 10:00:00",
+        }
+        with self.assertRaisesRegex(UserError, "for the import"):
+            cases.create(vals)
+        with self.assertRaisesRegex(UserError, "for the import"):
+            cases.with_context(care_import=True, import_file=True).create(vals)
+        case = self._case()
+        case.write({"was_closed_at": "2024-03-05 10:00:00"})
+        self.assertFalse(case.closed_at)
+
     def test_bad_rows_are_told_what_is_wrong_and_nothing_is_imported(self):
         self.env["res.partner"].create([{"name": "Twin"}, {"name": "Twin"}])
         before = self.env["care.case"].search_count([])
@@ -447,4 +581,7 @@ class TestImport(CareCase):
         self.assertEqual(len(cases), 3)
         self.assertEqual(cases[1].kind, "compliment")
         self.assertEqual(cases[0].severity, "2")
+        self.assertEqual(
+            cases.mapped("stage_category"), ["closed", "closed", "open"], "two are history"
+        )
         self.assertEqual(str(cases[2].received_at.date()), "2024-03-11")

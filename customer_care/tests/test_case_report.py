@@ -99,7 +99,7 @@ class TestCaseReport(CareCase, HttpCase):
         self.case.action_resolve()
         self._run("care.notice")
         told = "".join(self.case.message_ids.mapped("body"))
-        self.assertIn("access_token=", told)
+        self.assertIn(f"/my/cases/{self.case.id}", told)
         html = self._file()
         self.assertIn("Say whether it is solved", html)
         self.assertNotIn("access_token", html)
@@ -221,6 +221,195 @@ class TestCaseReport(CareCase, HttpCase):
         self.assertTrue(figures["Time with one owner"]["small"])
         text = self._period(self._wizard())
         self.assertIn("Time to resolve 12 2.0 2.0 2.0", text.replace("  ", " "))
+
+    def _values(self, user=None):
+        return self.env["report.customer_care.report_period"].with_user(user or self.leader)
+
+    def test_received_still_open_and_closed_add_up_by_kind(self):
+        for kind, moves in (
+            ("enquiry", ()),
+            ("enquiry", ("resolved",)),
+            ("enquiry", ("resolved", "closed")),
+            ("complaint", ("cancelled",)),
+        ):
+            case = self._case(
+                kind=kind,
+                received_at="2026-03-10 10:00:00",
+                owner_id=self.agent.id,
+                resolution="Done.",
+                cancel_reason="Twice",
+            )
+            for category in moves:
+                case._enter_category(category)
+        register = self._values()._received(self._wizard())
+        rows = {row["kind"]: row for row in register["rows"]}
+        self.assertEqual(
+            rows["Enquiry"],
+            {
+                "kind": "Enquiry",
+                "received": 3,
+                "open": 1,
+                "resolved": 1,
+                "closed": 1,
+                "cancelled": 0,
+            },
+        )
+        self.assertEqual(rows["Complaint"]["received"], 2)
+        self.assertEqual(rows["Complaint"]["cancelled"], 1)
+        self.assertEqual(register["total"]["received"], 5)
+        self.assertIn("Enquiry 3 1 1 1 0", self._period(self._wizard()))
+
+    def test_what_was_closed_in_the_period_counts_whenever_it_was_received(self):
+        case = self._case(
+            received_at="2026-02-10 10:00:00", owner_id=self.agent.id, resolution="Done."
+        )
+        with self._at("2026-03-12 10:00:00"):
+            case._enter_category("closed")
+        register = self._values()._received(self._wizard())
+        self.assertEqual(register["closed"], 1)
+        self.assertEqual(register["total"]["received"], 1)
+        self.assertEqual(register["open"], 1)
+
+    def test_shares_are_percent_and_hand_offs_are_per_case(self):
+        self.env["care.fact"].create(
+            [
+                {
+                    "day": "2026-03-05",
+                    "measure": measure,
+                    "numerator": numerator,
+                    "denominator": 1,
+                    "company_id": self.company.id,
+                    "team_id": self.team.id,
+                    "res_model": "care.case",
+                    "res_id": number,
+                    "cycle": 99,
+                }
+                for measure in ("first_contact", "handoffs")
+                for number, numerator in enumerate((1, 1, 1, 0))
+            ]
+        )
+        figures = {row["measure"]: row for row in self._values()._figures(self._wizard())}
+        self.assertEqual(figures["Solved at first contact"]["rate"], "75 %")
+        self.assertEqual(figures["Hand-offs per case"]["rate"], "0.75")
+
+    def test_causes_and_products_of_complaints_are_counted(self):
+        cause = self.env["care.cause"].create({"name": "Bad seal", "company_id": self.company.id})
+        self.case.cause_id = cause
+        self._case(received_at="2026-03-11 10:00:00", cause_id=cause.id, owner_id=self.agent.id)
+        self._case(received_at="2026-03-11 10:00:00", kind="enquiry", owner_id=self.agent.id)
+        self._case(received_at="2026-03-11 10:00:00", owner_id=self.agent.id)
+        values = self._values()
+        causes = values._behind(self._wizard(), "cause_id")
+        self.assertEqual(
+            [(row["name"], row["count"]) for row in causes], [("Bad seal", 2), ("Not known", 1)]
+        )
+        self.assertAlmostEqual(causes[0]["share"], 2 / 3)
+        products = values._behind(self._wizard(), "product_id.product_tmpl_id")
+        self.assertEqual(
+            [(row["name"], row["count"]) for row in products], [("Not known", 2), ("Oven", 1)]
+        )
+        self.assertIn("Bad seal 2 67 %", self._period(self._wizard()))
+
+    def _given(self, case, moment="2026-03-20 10:00:00", kind="compensation", amount=30):
+        with self._at(moment):
+            remedy = self.env["care.remedy"].create(
+                {"case_id": case.id, "kind": kind, "amount": amount, "text": "Sorry."}
+            )
+            remedy.sudo().write({"state": "executed", "executed_at": moment, "cost": amount})
+            case._add_up_cost()
+        return remedy
+
+    def test_costs_of_remedies_are_by_cause_and_kind(self):
+        cause = self.env["care.cause"].create({"name": "Bad seal", "company_id": self.company.id})
+        self.case.cause_id = cause
+        self._given(self.case)
+        self._given(self.case, kind="repair", amount=70)
+        self._given(self._case(owner_id=self.agent.id), amount=5)
+        self._given(self.case, moment="2026-04-02 10:00:00", amount=1000)
+        costs = self._values()._costs(self._wizard())
+        self.assertEqual(costs["kinds"], ["Compensation", "Repair"])
+        self.assertEqual(
+            costs["rows"],
+            [
+                {"name": "Bad seal", "costs": [30, 70], "sum": 100},
+                {"name": "Not known", "costs": [5, 0], "sum": 5},
+            ],
+        )
+        self.assertEqual(costs["total"], {"costs": [35, 70], "sum": 105})
+
+    def test_promises_and_actions_of_the_period_are_counted(self):
+        def promise(done, due="2026-03-10"):
+            row = self.env["care.promise"].create(
+                {
+                    "name": "Call",
+                    "partner_id": self.customer.id,
+                    "user_id": self.agent.id,
+                    "company_id": self.company.id,
+                    "date_due": due,
+                }
+            )
+            if done:
+                with self._at(done):
+                    row.action_keep()
+            return row
+
+        with self._at("2026-03-01 10:00:00"):
+            promise("2026-03-09 10:00:00")
+            promise("2026-03-11 09:00:00")
+            promise(False)
+            promise("2026-03-09 10:00:00", due="2026-04-10")
+        self.assertEqual(
+            [count for _label, count in self._values()._promises(self._wizard())], [1, 1, 1, 0]
+        )
+        with self._at("2026-03-05 10:00:00"):
+            action = self.env["care.action"].create(
+                {
+                    "name": "New seals",
+                    "company_id": self.company.id,
+                    "category_id": self.category.id,
+                    "owner_id": self.agent.id,
+                }
+            )
+            action.action_done()
+        with self._at("2026-03-07 10:00:00"):
+            action.result = "They leak."
+            action.action_not_effective()
+        counts = dict(self._values()._actions(self._wizard()))
+        self.assertEqual(counts["Done"], 1)
+        self.assertEqual(counts["Reopened: it did not"], 1)
+        self.assertEqual(counts["Checked: it worked"], 0)
+
+    def test_what_is_confidential_is_counted_for_its_group_alone(self):
+        keeper = self._user(
+            "care_keeper", "customer_care.group_confidential,customer_care.group_manager"
+        )
+        self.env.ref("customer_care.group_confidential").user_ids = [
+            Command.unlink(self.env.ref("base.user_admin").id)
+        ]
+        cause = self.env["care.cause"].create({"name": "Bad seal", "company_id": self.company.id})
+        self.case.cause_id = cause
+        self._given(self.case)
+        self.env["care.promise"].create(
+            {
+                "name": "Call",
+                "partner_id": self.customer.id,
+                "user_id": self.manager.id,
+                "company_id": self.company.id,
+                "case_id": self.case.id,
+                "date_due": "2026-03-10",
+            }
+        )
+        self.case.action_seal()
+        self.env.flush_all()
+        for user, seen in ((self.manager, 0), (keeper, 1)):
+            with self.subTest(user.login):
+                parts = self._values(user)._parts(self._wizard(user))
+                self.assertEqual(parts["register"]["total"]["received"], seen)
+                self.assertEqual(len(parts["causes"]), seen)
+                self.assertEqual(len(parts["costs"]["rows"]), seen)
+                if not seen:
+                    self.assertEqual([count for _label, count in parts["promises"]], [0] * 4)
+                self.assertEqual("Bad seal" in self._period(self._wizard(user)), bool(seen))
 
     def test_a_case_that_was_merged_is_received_once(self):
         double = self._case(received_at="2026-03-10 10:00:00", owner_id=self.agent.id)

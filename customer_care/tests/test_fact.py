@@ -203,6 +203,38 @@ class TestFact(CareCase):
         self.assertEqual(self._rate(goes_on, "repeat"), [(0, 1)])
         self.assertFalse(self._rate(double | cancelled, "repeat"))
 
+    def test_what_was_counted_before_a_merge_is_corrected(self):
+        double = self._solved()
+        goes_on = self._solved(start=24)
+        later = self._solved(start=48)
+        self._collect()
+        self.assertTrue(self._facts(double, "first_contact"))
+        self.assertTrue(self._facts(double, "tenure"))
+        self.assertEqual(self._rate(goes_on, "repeat"), [(1, 1)])
+        with self._at(self._after(60)):
+            double._merge_into(goes_on)
+        self._collect()
+        self.assertFalse(self._facts(double), "it counts once")
+        self.assertEqual(self._rate(goes_on, "repeat"), [(0, 1)])
+        self.assertEqual(self._rate(later, "repeat"), [(1, 1)])
+        self.assertEqual(len(self._facts(goes_on, "resolution")), 1)
+
+    def test_what_others_measured_of_a_merged_case_goes_with_its_rows(self):
+        double, goes_on = self._case(), self._case()
+        fact = self.env["care.fact"].create(
+            {
+                "day": "2026-03-05",
+                "measure": "first_contact",
+                "company_id": self.company.id,
+                "case_id": double.id,
+                "res_model": "care.promise",
+                "res_id": 1,
+                "cycle": 1,
+            }
+        )
+        double._merge_into(goes_on)
+        self.assertEqual(fact.case_id, goes_on)
+
     def test_only_what_has_to_be_solved_is_solved_at_first_contact(self):
         for kind in ("complaint", "enquiry", "compliment", "suggestion", "mention"):
             with self.subTest(kind):
@@ -215,6 +247,32 @@ class TestFact(CareCase):
                         bool(self._rate(case, measure)), kind in ("complaint", "enquiry")
                     )
                 self.assertTrue(self._facts(case, "resolution"))
+
+    def test_a_month_tells_shares_counts_per_case_and_times_apart(self):
+        self._insert(3600)
+        for measure, values in (("first_contact", (1, 1, 0, 1)), ("handoffs", (2, 0))):
+            self.env["care.fact"].create(
+                [
+                    {
+                        "day": "2026-03-02",
+                        "measure": measure,
+                        "numerator": value,
+                        "denominator": 1,
+                        "company_id": self.company.id,
+                        "res_model": "care.case",
+                        "res_id": number,
+                        "cycle": 1,
+                    }
+                    for number, value in enumerate(values)
+                ]
+            )
+        rows = self.env["care.fact.summary"].search([("company_id", "=", self.company.id)])
+        told = {row.nature: row for row in rows}
+        self.assertEqual(set(told), {"share", "per_case", "time"})
+        self.assertEqual(told["share"].share, 0.75)
+        self.assertEqual(told["per_case"].per_case, 1)
+        self.assertEqual(told["time"].median_hours, 1)
+        self.assertEqual(told["share"].display_name, "Solved at first contact, March 2026")
 
     def test_figures_by_month_are_by_kind(self):
         self._insert(3600, kind="complaint")

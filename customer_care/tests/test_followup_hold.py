@@ -138,7 +138,7 @@ class TestFollowupHold(CareCase):
             row._run_due()
             self.assertEqual((row.state, row.hold_reason), ("held", "customer_hours"))
             self.assertEqual(str(row.next_at), "2026-03-05 13:00:00")
-            self.assertIn("14:00", row.hold_note)
+            self.assertIn("2:00 PM", row.hold_note)
         with self._at("2026-03-05 13:00:00"):
             row._run_due()
             self.assertEqual(row.state, "open")

@@ -99,10 +99,12 @@ class TestPortal(CareCase, HttpCase):
     def test_the_link_of_the_mail_opens_the_case_without_login(self):
         token = self._resolve()
         self._run("care.notice")
-        mail = self.case.message_ids.filtered(
-            lambda m: m.message_type == "auto_comment" and "heating element" in m.body
+        mail = (
+            self.env["mail.mail"]
+            .search([("recipient_ids", "=", self.customer.id)])
+            .filtered(lambda mail: "heating element" in mail.body_html)
         )
-        link = re.search(r'href="[^"]*(/my/cases/[^"]+)"', mail.body)[1].replace("&amp;", "&")
+        link = re.search(r'href="[^"]*(/my/cases/[^"]+)"', mail.body_html)[1]
         self.authenticate(None, None)
         page = self.url_open(link)
         self.assertIn("Is it solved for you?", page.text)

@@ -190,6 +190,32 @@ class TestRules(CareCase):
         self.assertEqual(self._journey(order).type_id, first)
         self.assertFalse(first.last_error)
 
+    def test_what_waits_for_a_broken_rule_is_told_in_words(self):
+        first = self._broken_type()
+        with mute_logger("odoo.addons.customer_care.models.care_journey_type", *ENGINE):
+            order = self._confirmed()
+        row = self.env["care.retry"].search([("order_id", "=", order.id)])
+        self.assertEqual(row.rule_name, "Kitchens")
+        self.assertEqual(row.action_open_rule()["res_id"], first.id)
+        self.assertNotIn("_", row.event_name)
+        policy = self._policy()
+        row = self.env["care.retry"].create(
+            {
+                "rule_model": policy._name,
+                "rule_id": policy.id,
+                "event": "order_confirmed",
+                "order_id": order.id,
+                "company_id": self.company.id,
+                "happened_at": "2026-03-02 10:00:00",
+                "occurrence": 1,
+            }
+        )
+        self.assertEqual(row.rule_name, policy.display_name)
+        self.assertEqual(row.event_name, "Order confirmed")
+        policy.unlink()
+        row.invalidate_recordset()
+        self.assertEqual(row.rule_name, "Deleted since")
+
     def test_orders_that_wait_for_a_broken_type_go_another_way_when_it_ends(self):
         for end in ("action_archive", "unlink"):
             with self.subTest(end):

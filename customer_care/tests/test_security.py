@@ -1389,6 +1389,7 @@ class TestSecurity(Attack):
             ],
             "vals": {"name": "Forged"},
             "body": "Forged",
+            "gesture": "action_go",
             # the import's
             "fields": ["name", "partner_id"],
             "data": [["Forged", self.customer.name]],

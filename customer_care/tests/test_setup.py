@@ -23,6 +23,21 @@ class TestSetup(CareCase):
             with self.subTest(name), self.assertRaisesRegex(ValidationError, "0 or more"):
                 self.company[name] = -1
 
+    def test_settings_say_where_the_form_is_and_what_mail_lacks(self):
+        settings = self.env["res.config.settings"].with_company(self.company).create({})
+        self.assertTrue(settings.care_form_url.endswith(f"/care/contact/{self.company.id}"))
+        self.company.alias_domain_id = False
+        self.team.alias_domain_id = False
+        self.env.invalidate_all()
+        self.assertFalse(settings.care_has_mail_domain)
+        self.assertFalse(self.team.has_mail_domain)
+        self.company.alias_domain_id = self.env["mail.alias.domain"].create(
+            {"name": "hearth.example.com"}
+        )
+        self.env.invalidate_all()
+        self.assertTrue(settings.care_has_mail_domain)
+        self.assertTrue(self.team.has_mail_domain)
+
     def test_zero_is_a_setting(self):
         self.company.care_weekly_limit = 0
         self.assertEqual(self.company.care_weekly_limit, 0)

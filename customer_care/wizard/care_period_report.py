@@ -55,25 +55,24 @@ class CarePeriodReport(models.TransientModel):
 
         return start(self.date_from), start(self.date_to + timedelta(days=1))
 
-    def _cases_domain(self):
-        start, end = self._moments()
-        domain = [
-            ("company_id", "=", self.company_id.id),
-            ("received_at", ">=", start),
-            ("received_at", "<", end),
-            # told twice is received once
-            ("merged_into_id", "=", False),
-        ]
+    def _domain(self):
+        """What belongs to the company and team of this report; of any model that has both."""
+        domain = [("company_id", "=", self.company_id.id)]
         if self.team_id:
             domain.append(("team_id", "=", self.team_id.id))
         return domain
 
+    def _domain_between(self, moment):
+        """The same, with a moment that lies in the period.
+
+        :param str moment: a field with date and time
+        """
+        start, end = self._moments()
+        return [*self._domain(), (moment, ">=", start), (moment, "<", end)]
+
+    def _cases_domain(self):
+        # told twice is received once
+        return [*self._domain_between("received_at"), ("merged_into_id", "=", False)]
+
     def _facts_domain(self):
-        domain = [
-            ("company_id", "=", self.company_id.id),
-            ("day", ">=", self.date_from),
-            ("day", "<=", self.date_to),
-        ]
-        if self.team_id:
-            domain.append(("team_id", "=", self.team_id.id))
-        return domain
+        return [*self._domain(), ("day", ">=", self.date_from), ("day", "<=", self.date_to)]

@@ -3,6 +3,9 @@ import re
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
+#: Orders of a customer that are offered, the newest first.
+OFFERED_ORDERS = 20
+
 
 class CareQuickEntry(models.TransientModel):
     """While on the phone: who, what, which situation, and Enter."""
@@ -32,6 +35,15 @@ class CareQuickEntry(models.TransientModel):
         readonly=False,
         domain="[('id', 'in', candidate_ids)]",
     )
+    order_id = fields.Many2one(
+        "sale.order",
+        "About the Order",
+        compute="_compute_order_id",
+        store=True,
+        readonly=False,
+        domain="[('id', 'in', order_ids)]",
+    )
+    order_ids = fields.Many2many("sale.order", compute="_compute_order_ids")
     answer = fields.Text(related="category_id.description", string="What to Do")
 
     @api.depends("who")
@@ -49,6 +61,30 @@ class CareQuickEntry(models.TransientModel):
                 entry.partner_id = found
             elif entry.partner_id not in found:
                 entry.partner_id = False
+
+    @api.depends("partner_id")
+    def _compute_order_ids(self):
+        for entry in self:
+            customer = entry.partner_id.commercial_partner_id
+            orders = self.env["sale.order"]
+            if customer:
+                orders = orders.search(
+                    [
+                        ("partner_id", "child_of", customer.id),
+                        ("company_id", "=", entry.company_id.id),
+                        ("state", "=", "sale"),
+                    ],
+                    order="date_order desc, id desc",
+                    limit=OFFERED_ORDERS,
+                )
+            entry.order_ids = orders
+
+    @api.depends("who", "partner_id")
+    def _compute_order_id(self):
+        for entry in self:
+            order = entry._order_typed()
+            if order or entry.order_id not in entry.order_ids._origin:
+                entry.order_id = order
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -100,6 +136,8 @@ class CareQuickEntry(models.TransientModel):
                 self.env._("%s customers match: choose the right one.", self.candidate_count)
             )
         partner.check_access("read")
+        order = self._order_typed() or self.order_id
+        order.check_access("read")
         self.category_id.check_access("read")
         vals = {
             "company_id": self.company_id.id,
@@ -107,15 +145,35 @@ class CareQuickEntry(models.TransientModel):
             "name": text.splitlines()[0],
             "description": text,
             "category_id": self.category_id.id,
-            **self._order_vals(who, partner),
         }
+        if partner and order:
+            vals["order_id"] = order.id
+        if self._takes_it():
+            vals["owner_id"] = self.env.uid
         case = cases._file_case(vals, "phone", self._sender(who)).sudo(False)
         case.check_access("create")
         return case
 
-    def _order_vals(self, who, partner):
+    def _takes_it(self):
+        """Whether the case is for whoever took the call: the first one sees it through, unless
+        the situation is another team's, or the first stage names an owner.
+        """
+        self.ensure_one()
+        user, cases = self.env.user, self.env["care.case"]
+        # sudo: to whom a case goes follows from the company's own set-up
+        team = self.sudo().category_id.team_id
+        if team and user not in team.leader_id | team.member_ids:
+            return False
+        stage = self.env["care.stage"].sudo()._in_category(cases._name, "open")
+        return stage.owner_rule in ("least_busy", "keep") and cases._may_own(user, self.company_id)
+
+    def _order_typed(self):
         """The order, where its number was what was typed."""
-        order = partner and self.env["sale.order"].search(
+        who, partner = (self.who or "").strip(), self.partner_id
+        orders = self.env["sale.order"]
+        if not (who and partner):
+            return orders
+        return orders.search(
             [
                 ("name", "=ilike", re.sub(r"([\\%_])", r"\\\1", who)),
                 ("company_id", "=", self.company_id.id),
@@ -123,7 +181,6 @@ class CareQuickEntry(models.TransientModel):
             ],
             limit=1,
         )
-        return {"order_id": order.id} if order else {}
 
     @api.model
     def _sender(self, who):
