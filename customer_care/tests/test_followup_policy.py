@@ -265,6 +265,41 @@ class TestFollowupPolicy(CareCase):
         followup.sudo().user_id = self.agent
         self.assertIn("at first", followup.sudo().explanation)
 
+    def test_what_a_policy_planned_is_nobodys_own_idea_when_the_policy_is_gone(self):
+        policy = self._policy(((0, "care_owner"),))
+        order = self._order()
+        # the seller who confirms it has planned nothing
+        order.with_user(self.rep).action_confirm()
+        followup = self._journey(order).followup_ids
+        self.assertEqual(followup.create_uid, self.rep)
+        policy.unlink()
+        mine = followup.with_user(self.rep)
+        for word in ("A policy planned it that is gone", "Order confirmed", order.name):
+            self.assertIn(word, mine.explanation)
+        self.assertNotIn("by hand", mine.explanation)
+
+    def test_only_what_a_person_planned_was_planned_by_hand(self):
+        journey = self._journey(self._confirmed())
+        followup = (
+            self.env["care.followup"]
+            .with_user(self.rep)
+            .create({"name": "Tell them we are on it", "journey_id": journey.id})
+        )
+        self.assertIn(f"{self.rep.name} planned it by hand", followup.explanation)
+        followup.sudo().user_id = self.agent
+        followup.with_user(self.agent).action_no_answer()
+        again = (journey.followup_ids - followup).with_user(self.agent)
+        self.assertNotIn("by hand", again.explanation)
+        self.assertIn("this is try no. 2", again.explanation)
+
+    def test_what_comes_back_says_which_time_it_is(self):
+        _policy, journey = self._repeating(repeat_unit="weeks")
+        last = journey.followup_ids.sorted("date_due")[-1]
+        self.assertNotIn("time no.", last.explanation)
+        last.with_user(self.rep).action_all_well()
+        again = journey.followup_ids.sorted("date_due")[-1]
+        self.assertIn("time no. 2", again.explanation)
+
     def test_why_did_this_customer_get_none(self):
         early = self._journey(self._confirmed())
         self._policy(name="Planned")
