@@ -168,8 +168,11 @@ class CareBackfill(models.Model):
                 continue
             policy = row.policy_id
             covered = records.filtered(lambda record: record._care_covered())
-            matched = policy._match(covered)
-            vals_list = policy._future_rows(matched, policy._past_when(matched))
+            vals_list = [
+                vals
+                for matched, when in policy._past_rounds(covered, *row._span())
+                for vals in policy._future_rows(matched, when)
+            ]
             planned = self.env["care.followup"]._plan(vals_list)
             row.write(
                 {
