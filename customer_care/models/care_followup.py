@@ -354,7 +354,7 @@ class CareFollowup(models.Model):
     def _note(self, text):
         """Write down what the engine changed, for who asks why."""
         for row in self:
-            day = format_date(self.env, fields.Date.context_today(row))
+            day = format_date(row._words(), fields.Date.context_today(row))
             row.trail = "\n".join(filter(None, (row.trail, f"{day}: {text}")))
 
     @api.depends("journey_id.team_id", "case_id.team_id")
@@ -1060,7 +1060,15 @@ class CareFollowup(models.Model):
                 today = self._workdays(user, company, memo).today(now)
                 held.filtered(lambda row, today=today: row.date_due < today).date_due = today
                 held.write({"hold_reason": False, "hold_note": False})
-            mine.write({"state": "open", "next_at": False, "opened_at": now})
+            mine.write(
+                {
+                    "state": "open",
+                    "next_at": False,
+                    "opened_at": now,
+                    "error": False,
+                    "attempts": 0,
+                }
+            )
             rows.extend(mine)
             # in the language of who will read it
             vals_list += [row._activity_vals() for row in mine.with_context(lang=user.lang)]

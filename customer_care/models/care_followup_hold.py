@@ -4,6 +4,7 @@ from datetime import datetime, time, timedelta
 import pytz
 
 from odoo import api, fields, models
+from odoo.tools import format_date
 
 from .care_due_mixin import ENGINE
 from .care_followup import ALIVE
@@ -72,6 +73,9 @@ class CareFollowup(models.Model):
                 ("user_id", "in", rows.user_id.ids),
                 ("company_id", "in", rows.company_id.ids),
                 ("state", "in", ALIVE),
+                # not with one that cannot be made, or may not be: it would take this one along
+                ("state", "!=", "failed"),
+                ("error", "=", False),
                 # what comes later is looked at on its own day
                 ("date_due", "<=", max(rows.mapped("date_due")) + window),
                 (
@@ -114,7 +118,7 @@ class CareFollowup(models.Model):
                         "One call with “%(name)s” of %(order)s, due %(day)s.",
                         name=row.name,
                         order=row._record().display_name,
-                        day=row.date_due,
+                        day=format_date(env, row.date_due),
                     )
                 )
                 merged |= row
@@ -279,7 +283,7 @@ class CareFollowup(models.Model):
                     env._(
                         "The customer wants to be contacted from %(time)s on %(day)s on.",
                         time=local.strftime("%H:%M"),
-                        day=local.date(),
+                        day=format_date(env, local.date()),
                     ),
                     opens.replace(microsecond=0),
                 )
@@ -405,7 +409,13 @@ class CareFollowup(models.Model):
             day = days.next(days.today(now) + timedelta(days=1))
             row.with_context(care_from_activity=ENGINE).date_due = max(row.date_due, day)
             note = env._("%(user)s has %(count)s for this day.", user=user.name, count=count)
-            row._note(env._("To the next working day, %(day)s: %(why)s", day=day, why=note))
+            row._note(
+                env._(
+                    "To the next working day, %(day)s: %(why)s",
+                    day=format_date(env, day),
+                    why=note,
+                )
+            )
             held[row] = (note, self._morning(day, user, company))
         return held
 
