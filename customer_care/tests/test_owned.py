@@ -413,8 +413,10 @@ class TestHandoff(OwnedCase):
     def test_what_one_may_not_read_is_not_told_while_typing(self):
         journey = self._started()
         outsider = self._user("care_outside", "customer_care.group_agent")
+        tier = self.env.ref("customer_care.tier_key")
+        self.customer.with_company(self.company).care_tier_id = tier
         for model, spec in (
-            ("care.handoff", {"subject": {}}),
+            ("care.handoff", {"subject": {}, "is_key": {}, "tier_id": {"fields": {}}}),
             ("care.followup", {"order_name": {}, "products": {}}),
         ):
             told = (
@@ -424,6 +426,7 @@ class TestHandoff(OwnedCase):
             )
             self.assertNotIn(self.customer.name, str(told))
             self.assertNotIn(journey.order_id.name, str(told))
+            self.assertFalse(told["value"].get("is_key") or told["value"].get("tier_id"))
 
     def test_one_question_at_a_time(self):
         journey = self._started()
