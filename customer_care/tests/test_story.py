@@ -200,6 +200,7 @@ class TestPartner(StoryCase):
         guide = self.env["care.guide"].create(
             {
                 "partner_id": contact.id,
+                "commercial_partner_id": company.id,
                 "company_id": self.company.id,
                 "service_id": self.env["care.service"].create({"name": "Delivery"}).id,
             }
