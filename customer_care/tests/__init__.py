@@ -34,6 +34,7 @@ from . import test_pareto
 from . import test_case_kind
 from . import test_standard_figures
 from . import test_case_answers
+from . import test_clocks
 from . import test_confidential
 from . import test_safety
 from . import test_statute

@@ -94,13 +94,6 @@ class TestFollowupPolicy(CareCase):
             self._dates(((1, "care_owner"),), delay_kind="working"), [date(2026, 3, 10)]
         )
 
-    def test_the_change_of_the_clocks_keeps_the_morning(self):
-        self._policy(((25, "care_owner"),))
-        with self._at("2026-03-05 10:00:00"):  # summer time begins on 29 March
-            followup = self._journey(self._confirmed()).followup_ids
-        self.assertEqual(followup.date_due, date(2026, 3, 30))
-        self.assertEqual(str(followup.next_at), "2026-03-29 22:00:00")
-
     # ------------------------------------------------------------
     # Coming back
     # ------------------------------------------------------------
