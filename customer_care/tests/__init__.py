@@ -11,6 +11,7 @@ from . import test_rules
 from . import test_security
 from . import test_worktime
 from . import test_owned
+from . import test_one_owner
 from . import test_check
 from . import test_standard
 from . import test_promise
