@@ -43,8 +43,21 @@ EACH_ONCE = [
     ("engine", 0, 0, 3, True),
     ("cancel", 0, 0, 0, True),
     ("cancel", 0, 0, 0, True),
-    *((gesture, 0, 1, 1, True) for gesture in ("away", "archive", "come_back")),
-    *((gesture, 0, 1, 1, True) for gesture in ("group", "group_back", "company", "company_back")),
+    ("away", 0, 1, 0, True),
+    # whoever has it goes, one after the other and each in another way
+    ("archive", 0, 0, 1, True),
+    ("archive", 1, 0, 1, False),
+    *((gesture, 0, who, 0, True) for who in range(5) for gesture in ("come_back", "group_back")),
+    ("assign", 0, 1, 0, True),
+    ("group", 0, 0, 1, True),
+    ("assign", 0, 2, 0, True),
+    ("group", 0, 0, 1, False),
+    ("group_back", 0, 1, 0, True),
+    ("assign", 0, 1, 0, True),
+    ("company", 0, 0, 1, True),
+    ("company_back", 0, 1, 0, True),
+    ("assign", 0, 1, 0, True),
+    ("company", 0, 0, 1, False),
 ]
 #: What a refusal says -> why a person's move was refused.
 REFUSALS = {"Before leaving this stage": "check", "may not be skipped": "way"}
@@ -286,10 +299,15 @@ class TestOneOwner(StandardCase, OwnedCase):
     # What happens to people
     # ------------------------------------------------------------
 
+    def _hit(self, record, user, number):
+        """Every other time it is the owner who goes."""
+        return record.owner_id if number % 2 and record.owner_id in self.people else user
+
     def _do_away(self, record, user, number, flag):
         user.out_of_office_from = fields.Datetime.now() if flag else False
 
     def _do_archive(self, record, user, number, flag):
+        user = self._hit(record, user, number)
         user.action_archive() if flag else user.write({"active": False})
 
     def _do_come_back(self, record, user, number, flag):
@@ -297,6 +315,7 @@ class TestOneOwner(StandardCase, OwnedCase):
 
     def _do_group(self, record, user, number, flag):
         """Taken out of all groups of Customer Care, on their forms or on the user's."""
+        user = self._hit(record, user, number)
         agents = self.env.ref("customer_care.group_agent")
         giving = user.group_ids.filtered(lambda group: agents in group.all_implied_ids)
         if flag:
@@ -311,6 +330,7 @@ class TestOneOwner(StandardCase, OwnedCase):
 
     def _do_company(self, record, user, number, flag):
         """Goes to another company: on the company's form or on the user's."""
+        user = self._hit(record, user, number)
         if flag:
             user.write(
                 {
