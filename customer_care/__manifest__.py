@@ -86,6 +86,7 @@
     ],
     "assets": {
         "web.assets_backend": [
+            "customer_care/static/src/scss/care_followup.scss",
             "customer_care/static/src/scss/care_standard.scss",
             "customer_care/static/src/views/**/*",
         ],

@@ -75,21 +75,121 @@ def test_a_journey_is_handed_over_and_accepted(world, page_of):
     assert world.sql(owner) == "nora"
 
 
+def card_of(page, customer):
+    return page.locator(".o_kanban_record:not(.o_kanban_ghost)", has_text=customer).first
+
+
+def done_with(world, customer):
+    """How many follow-ups with a customer are done."""
+    return int(
+        world.sql(
+            "SELECT count(*) FROM care_followup f JOIN res_partner p ON p.id = f.partner_id"
+            f" WHERE p.name = '{customer}' AND f.state = 'done'"
+        )
+    )
+
+
+def last_outcome(world, customer):
+    """What came of the follow-up with a customer that was done last, and what was said."""
+    return world.sql(
+        "SELECT o.consequence, f.feedback FROM care_followup f"
+        " JOIN res_partner p ON p.id = f.partner_id JOIN care_outcome o ON o.id = f.outcome_id"
+        f" WHERE p.name = '{customer}' AND f.state = 'done' ORDER BY f.done_at DESC LIMIT 1"
+    )
+
+
+def assert_nothing_is_off_the_side(page):
+    """No part of the page has to be moved sideways to be seen.
+
+    But for tabs and the buttons of the conversation, which Odoo lets one swipe.
+    """
+    wide = page.evaluate(
+        """() => [document.scrollingElement, ...document.querySelectorAll(
+            ".o_action_manager *, .modal *")].filter(each =>
+                each.getClientRects().length
+                && !each.matches(".o_notebook_headers, .o-mail-Chatter-topbar")
+                && (each === document.scrollingElement
+                    || ["auto", "scroll"].includes(getComputedStyle(each).overflowX))
+                && each.scrollWidth > each.clientWidth + 1
+            ).map(each => each.className || each.tagName)"""
+    )
+    assert not wide, wide
+
+
 def test_a_morning_of_follow_ups_is_worked_on_a_phone(world, page_of, wait_until):
     rita = page_of("rita")
     rita.set_viewport_size({"width": 390, "height": 844})
-    rita.goto("/odoo/my-follow-ups")
-    card = rita.locator(".o_kanban_record:not(.o_kanban_ghost)", has_text="Daniel Okafor").first
+    mine = "/odoo/my-follow-ups"
+    rita.goto(mine)
+    # all well: one tap
+    card = card_of(rita, "Hannah Lindqvist")
     card.wait_for()
-    assert card.bounding_box()["width"] <= 390
-    done = (
-        "SELECT count(*) FROM care_followup f JOIN res_partner p ON p.id = f.partner_id"
-        " JOIN care_outcome o ON o.id = f.outcome_id WHERE p.name = 'Daniel Okafor'"
-        " AND f.state = 'done' AND o.consequence = 'none'"
-    )
-    before = int(world.sql(done))
+    assert_nothing_is_off_the_side(rita)
+    before = done_with(world, "Hannah Lindqvist")
     card.get_by_label("All well").click()
-    wait_until(lambda: int(world.sql(done)) == before + 1, message="it takes more than one tap")
+    wait_until(lambda: done_with(world, "Hannah Lindqvist") == before + 1)
+    assert last_outcome(world, "Hannah Lindqvist").startswith("none")
+    wait_until(lambda: card_of(rita, "Hannah Lindqvist").count() == 0, message="it is done")
+
+    # a problem: what the customer said, in a dialog
+    card = card_of(rita, "Ngozi Adeyemi")
+    card.get_by_role("button", name="Done").click()
+    dialog = rita.get_by_role("dialog")
+    dialog.locator("[name=outcome_id]").get_by_text("Problem").click()
+    words = "It hums at night and the door is scratched."
+    field(dialog, "feedback").locator("textarea").fill(words)
+    assert_nothing_is_off_the_side(rita)
+    dialog.get_by_role("button", name="Done").click()
+    field(rita, "number").wait_for()
+    assert_nothing_is_off_the_side(rita)
+    assert last_outcome(world, "Dr. Ngozi Adeyemi") == f"case|{words}"
+    case = (
+        "SELECT c.description FROM care_case c JOIN care_followup f ON f.id = c.followup_id"
+        " JOIN res_partner p ON p.id = f.partner_id WHERE p.name = 'Dr. Ngozi Adeyemi'"
+        " ORDER BY c.id DESC LIMIT 1"
+    )
+    assert words in world.sql(case)
+
+    # nobody answers: one tap, and it is tried again
+    rita.goto(mine)
+    card = card_of(rita, "Daniel Okafor")
+    card.wait_for()
+    tries = (
+        "SELECT max(f.occurrence_try) FROM care_followup f"
+        " JOIN res_partner p ON p.id = f.partner_id WHERE p.name = 'Daniel Okafor'"
+    )
+    before = int(world.sql(tries))
+    card.get_by_label("No answer").click()
+    wait_until(lambda: int(world.sql(tries)) == before + 1, message="nobody tries again")
+    assert last_outcome(world, "Daniel Okafor").startswith("again")
+    assert_nothing_is_off_the_side(rita)
+
+
+def test_the_outcome_is_told_in_the_calendar_with_one_click(world, page_of, wait_until):
+    outcomes = (
+        ("Yuki Tanaka", "open", "All well", "none"),
+        # one whose activity could not be made is a call like any other
+        ("Daniel Okafor", "failed", "No answer", "again"),
+    )
+    for customer, state, _tap, _outcome in outcomes:
+        world.sql(
+            f"UPDATE care_followup SET state = '{state}', date_due = CURRENT_DATE WHERE id = ("
+            " SELECT f.id FROM care_followup f JOIN res_partner p ON p.id = f.partner_id"
+            f" WHERE p.name = '{customer}' AND f.state IN ('open', 'held')"
+            " ORDER BY f.date_due, f.id LIMIT 1)"
+        )
+    rita = page_of("rita")
+    rita.set_viewport_size({"width": 1280, "height": 800})
+    rita.goto("/odoo/my-follow-ups")
+    rita.locator(".o_switch_view.o_calendar").click()
+    for customer, _state, tap, outcome in outcomes:
+        before = done_with(world, customer)
+        rita.locator(".fc-event", has_text=customer).first.click()
+        popover = rita.locator(".o_popover")
+        popover.get_by_label(tap).click()
+        wait_until(lambda c=customer, n=before: done_with(world, c) == n + 1, message=customer)
+        assert last_outcome(world, customer).startswith(outcome)
+        popover.wait_for(state="detached")
 
 
 def test_what_is_due_is_told_in_days_across_weeks_and_months(world, page_of):

@@ -216,11 +216,12 @@ class CareFollowup(models.Model):
         "This customer is called for this action already.",
     )
 
-    def _explain(self):
-        lines = super()._explain()
+    def _explain_without_policy(self):
+        if self.event != "action":
+            return super()._explain_without_policy()
         if self.action_id:
-            lines.insert(0, (self.env._("Action:"), self.action_id.name))
-        return lines
+            return [(self.env._("Action:"), self.action_id.name)]
+        return [(self.env._("Why:"), self.env._("An action that is gone since asked for it."))]
 
     def _plan_again(self):
         again = super()._plan_again()

@@ -4,6 +4,7 @@ from markupsafe import Markup
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tools import format_date
 
 #: Records looked at in one transaction.
 CHUNK = 500
@@ -51,9 +52,11 @@ class CareBackfill(models.Model):
     preview_html = fields.Html("Preview", compute="_compute_preview_html")
 
     @api.depends("policy_id", "since", "until")
+    @api.depends_context("lang")
     def _compute_display_name(self):
         for row in self:
-            row.display_name = f"{row.policy_id.name}, {row.since} – {row.until}"
+            since, until = format_date(self.env, row.since), format_date(self.env, row.until)
+            row.display_name = f"{row.policy_id.name}, {since} – {until}"
 
     @api.depends("done_count", "total", "state")
     def _compute_progress(self):
@@ -168,8 +171,11 @@ class CareBackfill(models.Model):
                 continue
             policy = row.policy_id
             covered = records.filtered(lambda record: record._care_covered())
-            matched = policy._match(covered)
-            vals_list = policy._future_rows(matched, policy._past_when(matched))
+            vals_list = [
+                vals
+                for matched, when in policy._past_rounds(covered, *row._span())
+                for vals in policy._future_rows(matched, when)
+            ]
             planned = self.env["care.followup"]._plan(vals_list)
             row.write(
                 {

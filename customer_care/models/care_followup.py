@@ -255,7 +255,7 @@ class CareFollowup(models.Model):
             parts = [followup.step_id.note, followup.policy_id.script]
             followup.script = Markup("").join(part for part in parts if part) or False
 
-    @api.depends("policy_id", "step_id", "user_id", "trail", "event", "happened_at")
+    @api.depends("policy_id", "step_id", "user_id", "trail", "event", "happened_at", "check_back")
     def _compute_explanation(self):
         # sudo: names of what led to a follow-up that the person may read
         for followup in self.sudo():
@@ -268,36 +268,14 @@ class CareFollowup(models.Model):
         """Why this follow-up is there, as pairs (what, the answer)."""
         self.ensure_one()
         who = self.user_id.name
-        if not self.policy_id:
-            if self.origin_id:
-                why = self.env._("A need was heard in “%s”.", self.origin_id.display_name)
-            elif self.create_uid.share or self.create_uid._is_superuser():
-                why = self.env._("Customer Care planned it.")
-            else:
-                why = self.env._("%s planned it by hand.", self.create_uid.name)
-            lines = [(self.env._("Why:"), why)]
-        else:
-            events = dict(self.policy_id._selection_event())
-            moment = self.happened_at or self.create_date
-            lines = [
-                (self.env._("Policy:"), self.policy_id.name),
+        lines = self._explain_policy() if self.policy_id else self._explain_without_policy()
+        if self.occurrence_try > 1:
+            lines.append(
                 (
-                    self.env._("Event:"),
-                    self.env._(
-                        "%(event)s, %(record)s, %(moment)s",
-                        event=events.get(self.event or self.policy_id.event, self.event),
-                        record=self._record().display_name,
-                        moment=format_datetime(self.env, moment, dt_format="short"),
-                    ),
-                ),
-                (self.env._("Step:"), self.step_id.summary or self.name),
-            ]
-            if self.sale_line_id:
-                lines.append((self.env._("Product:"), self.sale_line_id.product_id.display_name))
-            if self.repetition > 1:
-                lines.append(
-                    (self.env._("Comes back:"), self.env._("for the %s. time", self.repetition))
+                    self.env._("Again:"),
+                    self.env._("nobody answered; this is try no. %s", self.occurrence_try),
                 )
+            )
         types = dict(
             self.env["mail.activity.plan.template"]
             ._fields["responsible_type"]
@@ -312,6 +290,61 @@ class CareFollowup(models.Model):
         lines += [("", line) for line in (self.trail or "").splitlines()]
         return lines
 
+    def _explain_policy(self):
+        lines = [
+            (self.env._("Policy:"), self.policy_id.name),
+            (self.env._("Event:"), self._explain_event()),
+            (self.env._("Step:"), self.step_id.summary or self.name),
+        ]
+        if self.sale_line_id:
+            lines.append((self.env._("Product:"), self.sale_line_id.product_id.display_name))
+        if self.repetition > 1:
+            lines.append((self.env._("Comes back:"), self.env._("time no. %s", self.repetition)))
+        return lines
+
+    def _explain_event(self):
+        """What happened to which record, and when."""
+        events = dict(self.env["care.policy"]._selection_event())
+        event = self.event or self.policy_id.event
+        return self.env._(
+            "%(event)s, %(record)s, %(moment)s",
+            event=events.get(event, event),
+            record=self._record().display_name,
+            moment=format_datetime(
+                self.env, self.happened_at or self.create_date, dt_format="short"
+            ),
+        )
+
+    def _explain_without_policy(self):
+        """Who or what planned it: a check-back, a policy that is gone, a need, a person."""
+        if self.check_back:
+            reasons = dict(self._fields["check_back"]._description_selection(self.env))
+            return [
+                (
+                    self.env._("Why:"),
+                    self.env._(
+                        "The first owner asks the customer whether it is solved. %s.",
+                        reasons[self.check_back],
+                    ),
+                ),
+                (self.env._("Event:"), self._explain_event()),
+            ]
+        if self.event:
+            return [
+                (self.env._("Why:"), self.env._("A policy planned it that is gone since.")),
+                (self.env._("Event:"), self._explain_event()),
+            ]
+        if self.origin_id:
+            why = self.env._("A need was heard in “%s”.", self.origin_id.display_name)
+        elif (
+            # whoever tried before has planned the next try, not the call
+            self.occurrence_try > 1 or self.create_uid.share or self.create_uid._is_superuser()
+        ):
+            why = self.env._("Customer Care planned it.")
+        else:
+            why = self.env._("%s planned it by hand.", self.create_uid.name)
+        return [(self.env._("Why:"), why)]
+
     def _words(self):
         """The environment that speaks the language of who is responsible."""
         self.ensure_one()
@@ -321,7 +354,7 @@ class CareFollowup(models.Model):
     def _note(self, text):
         """Write down what the engine changed, for who asks why."""
         for row in self:
-            day = format_date(self.env, fields.Date.context_today(row))
+            day = format_date(row._words(), fields.Date.context_today(row))
             row.trail = "\n".join(filter(None, (row.trail, f"{day}: {text}")))
 
     @api.depends("journey_id.team_id", "case_id.team_id")
@@ -1027,7 +1060,15 @@ class CareFollowup(models.Model):
                 today = self._workdays(user, company, memo).today(now)
                 held.filtered(lambda row, today=today: row.date_due < today).date_due = today
                 held.write({"hold_reason": False, "hold_note": False})
-            mine.write({"state": "open", "next_at": False, "opened_at": now})
+            mine.write(
+                {
+                    "state": "open",
+                    "next_at": False,
+                    "opened_at": now,
+                    "error": False,
+                    "attempts": 0,
+                }
+            )
             rows.extend(mine)
             # in the language of who will read it
             vals_list += [row._activity_vals() for row in mine.with_context(lang=user.lang)]

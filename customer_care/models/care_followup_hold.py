@@ -74,6 +74,9 @@ class CareFollowup(models.Model):
                 ("user_id", "in", rows.user_id.ids),
                 ("company_id", "in", rows.company_id.ids),
                 ("state", "in", ALIVE),
+                # not with one that cannot be made, or may not be: it would take this one along
+                ("state", "!=", "failed"),
+                ("error", "=", False),
                 # what comes later is looked at on its own day
                 ("date_due", "<=", max(rows.mapped("date_due")) + window),
                 (
@@ -116,7 +119,7 @@ class CareFollowup(models.Model):
                         "One call with “%(name)s” of %(order)s, due %(day)s.",
                         name=row.name,
                         order=row._record().display_name,
-                        day=row.date_due,
+                        day=format_date(env, row.date_due),
                     )
                 )
                 merged |= row
@@ -407,7 +410,13 @@ class CareFollowup(models.Model):
             day = days.next(days.today(now) + timedelta(days=1))
             row.with_context(care_from_activity=ENGINE).date_due = max(row.date_due, day)
             note = env._("%(user)s has %(count)s for this day.", user=user.name, count=count)
-            row._note(env._("To the next working day, %(day)s: %(why)s", day=day, why=note))
+            row._note(
+                env._(
+                    "To the next working day, %(day)s: %(why)s",
+                    day=format_date(env, day),
+                    why=note,
+                )
+            )
             held[row] = (note, self._morning(day, user, company))
         return held
 

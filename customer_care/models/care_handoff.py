@@ -43,6 +43,8 @@ class CareHandoff(models.Model):
         "res.company", required=True, readonly=True, ondelete="cascade", index=True
     )
     subject = fields.Char("Customer", compute="_compute_subject")
+    tier_id = fields.Many2one("care.tier", "Tier", compute="_compute_subject")
+    is_key = fields.Boolean("Key Customer", compute="_compute_subject")
     from_user_id = fields.Many2one(
         "res.users", "From", required=True, readonly=True, index=True, copy=False
     )
@@ -90,8 +92,9 @@ class CareHandoff(models.Model):
             if not handoff._origin:
                 # being typed in: only of what the person may read anyway
                 record = record.sudo(False)._origin._filtered_access("read")
-            # sudo: who is asked to take something may know what it is
+            # sudo: who is asked to take something may know what it is, and whose
             handoff.subject = record.display_name
+            handoff.tier_id, handoff.is_key = record.tier_id, record.is_key
 
     @api.depends("subject", "to_user_id")
     def _compute_display_name(self):

@@ -1,4 +1,5 @@
-from datetime import date, timedelta
+from collections import Counter, defaultdict
+from datetime import date, datetime, timedelta
 
 from dateutil.relativedelta import relativedelta
 from dateutil.rrule import DAILY, MONTHLY, WEEKLY, rrule
@@ -299,7 +300,7 @@ class CarePolicy(models.Model):
         """
         return {
             "order_confirmed": "order_id.date_order",
-            "stage_entered": "stage_since",
+            "stage_entered": "tenure_ids.since",
             "order_partly_delivered": "partly_delivered_at",
             "order_delivered": "delivered_at",
             "order_invoiced": "invoiced_at",
@@ -333,19 +334,45 @@ class CarePolicy(models.Model):
         self.ensure_one()
         self._check_dated()
         path = self._event_path()
-        domain = fields.Domain(path, ">=", since) & fields.Domain(path, "<", until)
+        if "_ids." in path:
+            # in the span is one and the same row
+            many, name = path.split(".")
+            inside = fields.Domain(name, ">=", since) & fields.Domain(name, "<", until)
+            domain = fields.Domain(many, "any", inside)
+        else:
+            domain = fields.Domain(path, ">=", since) & fields.Domain(path, "<", until)
         if self.company_id:
             domain &= fields.Domain("company_id", "=", self.company_id.id)
         return domain
 
-    def _past_when(self, records):
-        """Record -> (moment of the event, its occurrence), as :meth:`_apply` wants it."""
+    def _past_rounds(self, records, since=datetime.min, until=datetime.max):
+        """What happened to these records between two moments (UTC), as far as known.
+
+        :return: list of (records that match as they were then, record -> (moment of the event,
+            its occurrence) as :meth:`_apply` wants it), in each of which a record stands once
+        """
+        if self.event == "stage_entered":
+            return self._past_stages(records, since, until)
         path = self._event_path()
-        return {
+        when = {
             record: (moment, record._care_occurrence(self.event))
             for record in records
             if path and (moment := next(iter(record.sudo().mapped(path)), False))
         }
+        return [(self._match(records.filtered(lambda record: record in when)), when)]
+
+    def _past_stages(self, records, since, until):
+        """Every stage they have entered counts, not only the one they are in today."""
+        rounds, times = defaultdict(dict), Counter()
+        for (record, entry), piece in self.env["care.tenure"]._stages_entered(records).items():
+            if since <= piece.since < until:
+                times[record, piece.stage_id] += 1
+                number = times[record, piece.stage_id]
+                rounds[piece.stage_id, number][record] = (piece.since, entry)
+        return [
+            (self._match_in(records.filtered(lambda record, w=when: record in w), stage), when)
+            for (stage, _number), when in rounds.items()
+        ]
 
     @api.model
     def _back(self, days):

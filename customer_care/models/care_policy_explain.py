@@ -71,19 +71,30 @@ class CarePolicy(models.Model):
             return self.env._("It was cancelled.")
         if self.company_id and self.company_id != record.company_id:
             return self.env._("The policy is of %s.", self.company_id.name)
-        if record not in self._match(record):
+        past = [
+            (when[record][0], record in matched)
+            for matched, when in self._past_rounds(record)
+            if record in when
+        ]
+        if not any(matches for _moment, matches in past) and not self._may_match(record):
             return self.env._("It does not match the policy's filter.")
         if not self.plan_id.template_ids:
             return self.env._("The plan “%s” has no steps.", self.plan_id.name)
         if record not in self._lines_of(record):
             return self.env._("There is none of the policy's products in the order.")
-        moment = self._past_when(record).get(record, (False, 0))[0]
+        moments = [moment for moment, matches in past if matches]
         event = dict(self._selection_event()).get(self.event, self.event)
-        if moment and moment < self.create_date:
+        if moments and max(moments) < self.create_date:
             return self.env._(
                 "The policy is younger than the event. “Make Up for the Past” plans it."
             )
         return self.env._("The event has not happened since the policy exists: %s.", event)
+
+    def _may_match(self, record):
+        """Whether the policy's filter lets ``record`` through, now or in another stage."""
+        if self.event != "stage_entered":
+            return record in self._match(record)
+        return any(self._match_in(record, stage) for stage in record.type_id.stage_ids)
 
     # ------------------------------------------------------------
     # Preview
@@ -138,24 +149,22 @@ class CarePolicy(models.Model):
         domain = self._past_domain(since, until) & fields.Domain("company_id", "=", company.id)
         # the person's own rights say which records are shown
         records = self.env[self.res_model].search(domain, order="id desc", limit=PREVIEW_LIMIT)
-        records = records.sudo()
+        full = len(records) == PREVIEW_LIMIT
+        policy, records = self.sudo(), records.sudo()
+        rounds = policy._past_rounds(records, since, until)
+        # of the others only the owner has changed
+        records = records.filtered(lambda record: any(record in when for _m, when in rounds))
         covered = records.filtered(lambda record: record._care_covered())
-        matched = (
-            self.sudo()
-            ._match(covered)
-            .filtered(lambda record: record.stage_category != "cancelled")
-        )
-        lines = self.sudo()._lines_of(matched)
-        when = self._past_when(matched)
-        matched = matched.filtered(lambda record: record in when)
-        policy = self.sudo()
-        rows = (
-            policy._future_rows(matched, when)
-            if only_future
-            else policy._prepare_rows(matched, self.event, when)
-        )
-        if only_future:
-            rows = policy._not_planned_yet(rows, matched)
+        matched, rows = records.browse(), []
+        for mine, when in rounds:
+            mine = (mine & covered).filtered(lambda record: record.stage_category != "cancelled")
+            matched |= mine
+            rows += (
+                policy._not_planned_yet(policy._future_rows(mine, when), mine)
+                if only_future
+                else policy._prepare_rows(mine, self.event, when)
+            )
+        lines = policy._lines_of(matched)
         page = [
             Markup("<p><strong>%s</strong></p>")
             % self.env._(
@@ -165,7 +174,7 @@ class CarePolicy(models.Model):
                 total=len(records),
             )
         ]
-        if len(records) == PREVIEW_LIMIT:
+        if full:
             page.append(
                 Markup("<p>%s</p>")
                 % self.env._("Only the latest %s records were looked at.", PREVIEW_LIMIT)

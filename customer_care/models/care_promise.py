@@ -435,26 +435,25 @@ class CarePromise(models.Model):
         # sudo: a colleague's time zone
         zone = pytz.timezone(user.sudo().tz or company._care_tz())
         clock = timedelta(hours=hour) if hour else timedelta(hours=24, seconds=-1)
-        due_at = zone.localize(datetime.combine(day, time.min) + clock)
-        due_at = due_at.astimezone(pytz.utc).replace(tzinfo=None)
+
+        def at(date):
+            moment = zone.localize(datetime.combine(date, time.min) + clock)
+            return moment.astimezone(pytz.utc).replace(tzinfo=None)
+
         return {
-            "due_at": due_at,
-            "break_at": self._after_grace(due_at, user, company, memo),
+            "due_at": at(day),
+            "break_at": at(self._after_grace(day, user, company, memo)),
             "state": "planned",
             "next_at": self.env["care.followup"]._morning(day, user, company),
         }
 
     @api.model
-    def _after_grace(self, due_at, user, company, memo):
-        """The end of the company's grace: so many days on which the person works later, at the
-        same time of day.
-        """
+    def _after_grace(self, day, user, company, memo):
+        """The end of the company's grace: so many days on which the person works later."""
         days = company.care_promise_grace_days
         if not days:
-            return due_at
-        workdays = self.env["care.followup"]._workdays(user, company, memo)
-        local = pytz.utc.localize(due_at).astimezone(workdays.zone)
-        return workdays.at(workdays.add(local.date(), days), local.time())
+            return day
+        return self.env["care.followup"]._workdays(user, company, memo).add(day, days)
 
     def _finish(self):
         """Done now, by whoever is at it."""

@@ -171,7 +171,7 @@ class CareRetry(models.Model):
         rows = self - overtaken
         for row in rows:
             record = (row.journey_id or row.case_id).with_company(row.company_id)
-            if rule._match(row._as_it_was(record)):
+            if rule._match_in(record, row.stage_id):
                 rule._apply(record, event, {record: (row.happened_at, row.occurrence)})
         rows.write({"state": "done", "next_at": False, "error": False})
 
@@ -201,10 +201,3 @@ class CareRetry(models.Model):
         self.ensure_one()
         record = self.journey_id or self.case_id
         return self.event != "stage_entered" and record.cycle != self.occurrence
-
-    def _as_it_was(self, record):
-        """The record in the stage of the event: a filter may ask for it."""
-        if record.stage_id == self.stage_id or not self.stage_id:
-            return record
-        was = {"stage_id": self.stage_id.id, "stage_category": self.stage_id.category}
-        return record.new(was, origin=record)

@@ -79,6 +79,17 @@ class CareRuleMixin(models.AbstractModel):
         domain = self._filter()
         return records if domain.is_true() else records.filtered_domain(domain)
 
+    def _match_in(self, records, stage):
+        """Records that the rule matches as they were in ``stage``: its filter may ask for it.
+
+        :param stage: a stage; an empty one for the records as they are
+        """
+        elsewhere = records.filtered(lambda record: stage and record.stage_id != stage)
+        was = {"stage_id": stage.id, "stage_category": stage.category}
+        drafts = records.browse().union(*(record.new(was, origin=record) for record in elsewhere))
+        matched = self._match(records - elsewhere) | self._match(drafts)._origin
+        return records.filtered(lambda record: record in matched)
+
     @api.model
     def _rules_for(self, records, event):
         """Active rules that answer ``event``, in their order: one search a batch."""

@@ -28,6 +28,9 @@ class CareTenure(models.Model):
         "care.team", readonly=True, ondelete="set null", index="btree_not_null"
     )
     cycle = fields.Integer(readonly=True, help="Which time the record was under way.")
+    entry = fields.Integer(
+        readonly=True, help="Which stage it was that the record had entered, coming back included."
+    )
     since = fields.Datetime("From", required=True, readonly=True)
     until = fields.Datetime("To", readonly=True, help="Empty while it lasts.")
     seconds = fields.Integer(
@@ -75,6 +78,7 @@ class CareTenure(models.Model):
                 "stage_id": record.stage_id.id,
                 "team_id": record.team_id.id,
                 "cycle": record.cycle,
+                "entry": record.entries,
             }
             if piece and all(
                 piece._fields[name].convert_to_write(piece[name], piece) == value
@@ -90,6 +94,20 @@ class CareTenure(models.Model):
             piece.seconds = seconds
         over.until = now
         return insert_new(tenures, new)
+
+    @api.model
+    def _stages_entered(self, records):
+        """When these records entered which stage; those passed in a moment left no piece.
+
+        :return: dict (record, entry) -> the first piece of that stay, in their order
+        """
+        link = records._care_link
+        # sudo: where they have been, whoever had them there
+        pieces = self.sudo().search([(link, "in", records.ids)], order="since, id")
+        first = {}
+        for piece in pieces:
+            first.setdefault((piece[link], piece.entry), piece)
+        return first
 
     def _worked(self, now):
         """Working seconds of each of these pieces until ``now``.

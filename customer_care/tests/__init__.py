@@ -11,6 +11,7 @@ from . import test_rules
 from . import test_security
 from . import test_worktime
 from . import test_owned
+from . import test_one_owner
 from . import test_check
 from . import test_standard
 from . import test_promise
@@ -36,6 +37,7 @@ from . import test_case_kind
 from . import test_case_link
 from . import test_standard_figures
 from . import test_case_answers
+from . import test_clocks
 from . import test_confidential
 from . import test_safety
 from . import test_statute

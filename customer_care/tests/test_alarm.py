@@ -302,9 +302,13 @@ class TestAlarm(CareCase):
         self.assertEqual(call.name, "Does the door close?")
         self.assertGreater(call.date_due, fields.Date.today())
         self.assertIn(alarm.name, call.explanation)
+        self.assertNotIn("by hand", call.explanation)
         call.outcome_id = self.env.ref("customer_care.outcome_no_answer")
         call.with_user(self.rep).action_done()
         self.assertEqual(alarm.sudo().followup_ids.mapped("occurrence_try"), [1, 2])
+        alarm.sudo().unlink()
+        call.invalidate_recordset()
+        self.assertIn("An action that is gone", call.explanation)
 
     def test_no_buyer_is_cut_off_however_many_they_are(self):
         orders = self.env["sale.order"].union(

@@ -358,6 +358,51 @@ class TestFollowupHold(CareCase):
         self.assertIn("One call with", rows[0].explanation)
         self.assertFalse(rows[1].activity_id)
 
+    def test_a_call_that_can_be_made_is_not_merged_into_one_that_failed(self):
+        self.company.care_merge_days = 7
+        for broken in (
+            {"state": "failed", "next_at": False, "error": "broken"},
+            # it has failed, and will be tried again
+            {"attempts": 1, "error": "broken", "next_at": fields.Datetime.now() + timedelta(1)},
+        ):
+            with self.subTest(broken):
+                first, second = self._due(2).sorted("id")
+                first.date_due = second.date_due - timedelta(days=1)
+                first.write(broken)
+                self._work()
+                self.assertEqual((second.state, second.merged_into_id), ("open", first.browse()))
+                self.assertEqual(first.state, broken.get("state", "planned"))
+                (first | second)._cancel("ended")
+
+    def test_a_call_that_failed_at_first_has_no_error_once_it_is_made(self):
+        row = self._due()
+        row.write({"attempts": 1, "error": "broken"})
+        self._work()
+        self.assertEqual((row.state, row.error, row.attempts), ("open", False, 0))
+
+    def test_days_are_told_as_the_reader_writes_them(self):
+        """French has days before months: no machine's dates in a sentence."""
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.rep.lang = "fr_FR"
+        self.company.care_merge_days = 7
+        self._profile(contact_from=14)
+        with self._at("2026-03-04 09:00:00"):
+            rows = self._due(2).sorted("id")
+            rows._run_due()
+        self.assertIn("04/03/2026", rows[0].hold_note)
+        self.assertRegex(rows[0].trail, r"^04/03/2026: ")
+        self.assertIn("One call with", rows[0].trail)
+        self.assertEqual(rows[0].trail.count("04/03/2026"), 2)
+        self.rep.care_daily_cap = 1
+        with self._at("2026-03-05 13:00:00"):
+            others = self._due(1, partner=self.env["res.partner"].create({"name": "A"}))
+            others |= self._due(1, partner=self.env["res.partner"].create({"name": "B"}))
+            others._run_due()
+        late = others.filtered(lambda row: row.state == "held")
+        self.assertIn("06/03/2026", late.trail)
+        for row in rows | others:
+            self.assertNotIn("2026-03", f"{row.hold_note} {row.trail}")
+
     def test_different_steps_people_and_customers_are_not_one_call(self):
         self.company.care_merge_days = 7
         self._policy(((0, "care_owner"), (1, "care_owner")))

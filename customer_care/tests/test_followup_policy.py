@@ -94,13 +94,6 @@ class TestFollowupPolicy(CareCase):
             self._dates(((1, "care_owner"),), delay_kind="working"), [date(2026, 3, 10)]
         )
 
-    def test_the_change_of_the_clocks_keeps_the_morning(self):
-        self._policy(((25, "care_owner"),))
-        with self._at("2026-03-05 10:00:00"):  # summer time begins on 29 March
-            followup = self._journey(self._confirmed()).followup_ids
-        self.assertEqual(followup.date_due, date(2026, 3, 30))
-        self.assertEqual(str(followup.next_at), "2026-03-29 22:00:00")
-
     # ------------------------------------------------------------
     # Coming back
     # ------------------------------------------------------------
@@ -265,6 +258,41 @@ class TestFollowupPolicy(CareCase):
         followup.sudo().user_id = self.agent
         self.assertIn("at first", followup.sudo().explanation)
 
+    def test_what_a_policy_planned_is_nobodys_own_idea_when_the_policy_is_gone(self):
+        policy = self._policy(((0, "care_owner"),))
+        order = self._order()
+        # the seller who confirms it has planned nothing
+        order.with_user(self.rep).action_confirm()
+        followup = self._journey(order).followup_ids
+        self.assertEqual(followup.create_uid, self.rep)
+        policy.unlink()
+        mine = followup.with_user(self.rep)
+        for word in ("A policy planned it that is gone", "Order confirmed", order.name):
+            self.assertIn(word, mine.explanation)
+        self.assertNotIn("by hand", mine.explanation)
+
+    def test_only_what_a_person_planned_was_planned_by_hand(self):
+        journey = self._journey(self._confirmed())
+        followup = (
+            self.env["care.followup"]
+            .with_user(self.rep)
+            .create({"name": "Tell them we are on it", "journey_id": journey.id})
+        )
+        self.assertIn(f"{self.rep.name} planned it by hand", followup.explanation)
+        followup.sudo().user_id = self.agent
+        followup.with_user(self.agent).action_no_answer()
+        again = (journey.followup_ids - followup).with_user(self.agent)
+        self.assertNotIn("by hand", again.explanation)
+        self.assertIn("this is try no. 2", again.explanation)
+
+    def test_what_comes_back_says_which_time_it_is(self):
+        _policy, journey = self._repeating(repeat_unit="weeks")
+        last = journey.followup_ids.sorted("date_due")[-1]
+        self.assertNotIn("time no.", last.explanation)
+        last.with_user(self.rep).action_all_well()
+        again = journey.followup_ids.sorted("date_due")[-1]
+        self.assertIn("time no. 2", again.explanation)
+
     def test_why_did_this_customer_get_none(self):
         early = self._journey(self._confirmed())
         self._policy(name="Planned")
@@ -324,6 +352,77 @@ class TestFollowupPolicy(CareCase):
         manager.invalidate_recordset(["preview_html"])
         self.assertIn("0 follow-ups", manager.preview_html)
         self.assertIn("do not match the filter", manager.preview_html)
+
+    def _moved(self, *steps):
+        """A journey that entered these stages, so many days ago each: (days, stage)."""
+        now = fields.Datetime.now().replace(microsecond=0)
+        (days, _first), *later = steps
+        with self._at(now - timedelta(days=days)):
+            journey = self._journey(self._confirmed())
+            self.env.flush_all()
+        for days, stage in later:
+            with self._at(now - timedelta(days=days)):
+                journey._enter_stage(stage)
+                self.env.flush_all()
+        return journey
+
+    def _on_entering(self, stage, steps=((0, "care_owner"),), **vals):
+        return self._policy(
+            steps, event="stage_entered", filter_domain=f"[('stage_id', '=', {stage.id})]", **vals
+        )
+
+    def test_the_preview_of_a_stage_counts_who_entered_it_then_wherever_they_are_now(self):
+        first, second, third = self.stages[:3]
+        gone = self._moved((40, first), (30, second), (10, third))
+        twice = self._moved((40, first), (30, second), (20, first), (10, second))
+        self._moved((40, first))
+        # entered long ago, and another owner since: nothing has been entered in the span
+        old = self._moved((200, first), (190, second))
+        with self._at(fields.Datetime.now() - timedelta(days=5)):
+            old._set_owner(self.agent)
+        policy = self._on_entering(second)
+        manager = policy.with_user(self.manager).with_company(self.company)
+        self.assertIn("3 follow-ups for 2 of 3 records", manager.preview_html)
+        rounds = policy._past_rounds(gone | twice)
+        found = sorted(when[record][1] for matched, when in rounds for record in matched)
+        self.assertEqual(found, [2, 2, 4], "each by the number of its entry")
+
+    def test_a_back_fill_of_a_stage_plans_for_who_has_left_it_and_nothing_twice(self):
+        first, second, third = self.stages[:3]
+        left = self._moved((9, first), (6, second), (3, third))
+        here = self._moved((9, first), (6, second))
+        policy = self._on_entering(second, ((30, "care_owner"),))
+        # this one was there when the policy was
+        live = self._moved((2, first), (1, second))
+        self.assertEqual(live.followup_ids.occurrence, 2)
+        row = self.env["care.backfill"].create(
+            {"policy_id": policy.id, "company_id": self.company.id}
+        )
+        self.assertIn("2 follow-ups for 2 of 3 records", row.preview_html)
+        row.with_user(self.manager).action_start()
+        self._run("care.backfill", days=1)
+        self.assertEqual((row.state, row.planned_count), ("done", 2))
+        for journey in (left, here, live):
+            self.assertEqual(len(journey.followup_ids), 1)
+        self.assertEqual(left.followup_ids.happened_at.date(), self._pieces_since(left, second))
+
+    def _pieces_since(self, journey, stage):
+        return journey.tenure_ids.filtered(lambda piece: piece.stage_id == stage).since.date()
+
+    def test_why_none_knows_the_stages_a_journey_has_been_in(self):
+        first, second, third = self.stages[:3]
+        journey = self._moved((9, first), (6, second), (3, third))
+        been, coming = self._on_entering(second), self._on_entering(self.stages[3])
+        never = self._policy(
+            event="stage_entered", filter_domain="[('partner_id.ref', '=', 'VIP')]"
+        )
+        found = {
+            policy: reason for policy, _rows, reason in (been | coming | never)._verdicts(journey)
+        }
+        # the row of the policy was made now, in the transaction of the test
+        self.assertIn("younger than the event", found[been])
+        self.assertIn("has not happened", found[coming])
+        self.assertIn("does not match", found[never])
 
     def _counts(self):
         self.env.flush_all()

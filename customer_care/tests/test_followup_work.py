@@ -201,6 +201,20 @@ class TestFollowupWork(CareCase):
             self.assertEqual(check.state, "open")
             self.assertEqual(check.activity_type_id, self.env.ref("mail.mail_activity_data_email"))
 
+    def test_a_check_back_says_that_customer_care_asks_for_it_and_no_person(self):
+        for handed_over, word in ((False, "has not answered"), (True, "has changed hands")):
+            with self.subTest(word):
+                case = self._case(resolution="Mended", owner_id=self.agent.id)
+                if handed_over:
+                    case.owner_id = self.agent2
+                # whoever resolves it has not planned the call
+                case.with_user(self.manager).action_resolve()
+                check = self._checks(case).with_user(self.agent)
+                self.assertIn(word, check.explanation)
+                self.assertIn(f"Case resolved, {case.display_name}", check.explanation)
+                self.assertNotIn("by hand", check.explanation)
+                self.assertNotIn(self.manager.name, check.explanation)
+
     def test_there_is_one_check_back_in_the_database(self):
         check = self._checks(self._resolved())
         with (

@@ -1,7 +1,9 @@
 """Upgrading announces nothing of the past."""
 
 import runpy
+from datetime import timedelta
 
+from odoo import fields
 from odoo.tests import tagged
 from odoo.tools.misc import file_path
 
@@ -55,6 +57,30 @@ class TestMigration(CareCase):
         all_of_them = waiting | draft | invoiced | paid
         all_of_them._bill(all_of_them.order_id)
         self.assertFalse(all_of_them.followup_ids)
+
+    def test_who_had_what_before_the_upgrade_knows_which_stage_it_was(self):
+        journey = self._journey(self._confirmed())
+        tenures = [(journey.owner_id, 1)]
+        first, second = self.journey_type.stage_ids.sorted("sequence")[:2]
+        for hours, change, entry in (
+            (1, lambda: journey._set_owner(self.agent), 1),
+            (2, lambda: journey._enter_stage(second), 2),
+            (3, lambda: journey._set_owner(self.agent2), 2),
+            (4, lambda: journey._enter_stage(first), 3),
+        ):
+            with self._at(fields.Datetime.now() + timedelta(hours=hours)):
+                change()
+                self.env.flush_all()
+            tenures.append((journey.owner_id, entry))
+        case = self._case()
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE care_tenure SET entry = NULL")
+        path = file_path("customer_care/migrations/19.0.1.3.0/post-entries.py")
+        runpy.run_path(path)["migrate"](self.env.cr, "19.0.1.2.0")
+        self.env.invalidate_all()
+        pieces = journey.tenure_ids.sorted("since")
+        self.assertEqual([(piece.user_id, piece.entry) for piece in pieces], tenures)
+        self.assertEqual(case.tenure_ids.mapped("entry"), [1])
 
     def test_rules_of_before_find_cases_by_indexes_and_what_was_added_to_them_stays(self):
         rule = self.env.ref("customer_care.care_case_rule_agent")

@@ -1,5 +1,7 @@
 """Needs, the customer's profile on the partner, and the customer's story."""
 
+from lxml import etree
+
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
@@ -190,13 +192,80 @@ class TestPartner(StoryCase):
                 "user_id": self.rep.id,
             }
         )
+        followup = self.env["care.followup"].with_user(self.rep)
+        followup = followup.create({"name": "How is it?", "journey_id": journey.id})
+        need = self.env["care.need"].create(
+            {"name": "A dryer", "partner_id": contact.id, "company_id": self.company.id}
+        )
+        guide = self.env["care.guide"].create(
+            {
+                "partner_id": contact.id,
+                "commercial_partner_id": company.id,
+                "company_id": self.company.id,
+                "service_id": self.env["care.service"].create({"name": "Delivery"}).id,
+            }
+        )
+        handoff = self.env["care.handoff"].create(
+            {"journey_id": journey.id, "to_user_id": self.agent.id}
+        )
+        plain = self.env["care.handoff"].create(
+            {"journey_id": self.journey.id, "to_user_id": self.agent.id}
+        )
         self.env.invalidate_all()
         user = self.manager
         self.assertTrue(order.with_user(user).care_is_key)
         self.assertTrue(contact.with_user(user).care_is_key)
-        for record in (journey, case, promise):
-            self.assertTrue(record.with_user(user).is_key)
+        for record in (journey, case, promise, followup, need, guide, handoff):
+            with self.subTest(record):
+                self.assertTrue(record.with_user(user).is_key)
+                self.assertEqual(
+                    record.with_user(user).tier_id, self.env.ref("customer_care.tier_key")
+                )
+        # who is asked may not read the customer's orders yet
+        self.assertTrue(handoff.with_user(self.agent).is_key)
+        self.assertFalse(plain.with_user(self.agent).is_key or plain.with_user(self.agent).tier_id)
         self.assertFalse(self.order.with_user(user).care_is_key)
+
+    def test_key_customers_stand_out_in_every_list_kanban_and_form(self):
+        """By a star in a column, a badge on a card, a ribbon on a form."""
+        marks = {
+            "list": "/list/field[@name='is_key'][@widget='boolean_favorite']"
+            "[not(@column_invisible)][not(@optional) or @optional='show']",
+            "kanban": "//t[@t-name='card']//*[@t-if='record.is_key.raw_value']"
+            "[contains(@class, 'badge')]//i[@title='Key customer']",
+            "form": "//widget[@name='web_ribbon'][@title='Key customer'][@invisible='not is_key']",
+        }
+        looked_at = set()
+        for model in (
+            "care.journey",
+            "care.case",
+            "care.followup",
+            "care.need",
+            "care.guide",
+            "care.handoff",
+            "care.promise",
+        ):
+            views = self.env["ir.ui.view"].search(
+                [("model", "=", model), ("mode", "=", "primary"), ("type", "in", list(marks))]
+            )
+            for view in views:
+                kind = view.type
+                arch = etree.fromstring(
+                    self.env[model].with_user(self.manager).get_view(view.id, kind)["arch"]
+                )
+                if kind == "form" and not arch.xpath("//sheet"):
+                    continue  # a dialog over one of the others
+                with self.subTest(view.xml_id):
+                    self.assertTrue(arch.xpath(marks[kind]), "no mark of a key customer")
+                    self.assertTrue(arch.xpath("//field[@name='is_key']"), "the mark has no value")
+                looked_at.add((model, kind))
+        self.assertEqual(len(looked_at), 20, "three kinds each, but guides have no cards")
+        # where the call is made or the question answered, the dialog itself says so
+        for name in ("care_followup_view_form_done", "care_promise_view_form_done"):
+            view = self.env.ref(f"customer_care.{name}")
+            arch = etree.fromstring(self.env[view.model].get_view(view.id, "form")["arch"])
+            with self.subTest(name):
+                self.assertTrue(arch.xpath("//span[@invisible='not is_key']"))
 
     def test_a_list_of_orders_costs_no_query_an_order(self):
         def cost(orders):

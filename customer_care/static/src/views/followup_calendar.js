@@ -19,7 +19,9 @@ export class FollowupCalendarPopover extends CalendarCommonPopover {
     }
 
     get isAlive() {
-        return ["planned", "held", "open"].includes(this.props.record.rawRecord.state);
+        return ["planned", "held", "open", "failed"].includes(
+            this.props.record.rawRecord.state
+        );
     }
 
     async onOutcome(method) {
