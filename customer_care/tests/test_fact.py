@@ -251,21 +251,9 @@ class TestFact(CareCase):
     def test_a_month_tells_shares_counts_per_case_and_times_apart(self):
         self._insert(3600)
         for measure, values in (("first_contact", (1, 1, 0, 1)), ("handoffs", (2, 0))):
-            self.env["care.fact"].create(
-                [
-                    {
-                        "day": "2026-03-02",
-                        "measure": measure,
-                        "numerator": value,
-                        "denominator": 1,
-                        "company_id": self.company.id,
-                        "res_model": "care.case",
-                        "res_id": number,
-                        "cycle": 1,
-                    }
-                    for number, value in enumerate(values)
-                ]
-            )
+            for number, value in enumerate(values):
+                key = {"measure": measure, "res_id": 1_000_000 + number}
+                self._insert(0, numerator=value, denominator=1, **key)
         rows = self.env["care.fact.summary"].search([("company_id", "=", self.company.id)])
         told = {row.nature: row for row in rows}
         self.assertEqual(set(told), {"share", "per_case", "time"})
