@@ -1,5 +1,6 @@
 """For every test that pytest runs: a skipped test fails the run, and earlier failures are told."""
 
+import gc
 import os
 import signal
 
@@ -11,6 +12,8 @@ STATUS_FAILED = pytest.ExitCode.TESTS_FAILED
 def pytest_configure():
     # Told to end, pytest still clears away what its tests have started
     if os.environ.get("CARE_TEST"):
+        # seldom a search for garbage through all that Odoo is made of
+        gc.set_threshold(100_000, 50, 100)
         signal.signal(signal.SIGTERM, _interrupt)
 
 

@@ -159,7 +159,9 @@ class CareWorktime(models.Model):
         for calendar, digest in digests.items():
             row_id = found.get((calendar.id, digest))
             if not row_id:
-                worktime = self._make_worktime(calendar, company, date_start, date_end)
+                worktime = self._make_or_recall(
+                    calendar, company, sources[calendar.id], date_start, date_end
+                )
                 row_id = self._store(calendar, company, worktime, digest)
             rows[calendar] = row_id
         # browsed together: one prefetch for all of them
@@ -339,6 +341,16 @@ class CareWorktime(models.Model):
         reason = self._get_refusal(calendar, company, sources.get(calendar.id))
         if reason:
             raise ValidationError(reason)
+
+    @api.model
+    def _make_or_recall(self, calendar, company, source, date_start, date_end):
+        """The same hours are worked out once in each process, whosever they are."""
+        made = self.pool.__dict__.setdefault("_care_worktimes_made", LRU(KNOWN))
+        key = (self._get_source_digest({**source, "company": None}), date_start, date_end)
+        worktime = made.get(key)
+        if worktime is None:
+            made[key] = worktime = self._make_worktime(calendar, company, date_start, date_end)
+        return worktime
 
     @api.model
     def _make_worktime(self, calendar, company, date_start, date_end):

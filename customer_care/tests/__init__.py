@@ -8,6 +8,7 @@ from . import test_install
 from . import test_journey
 from . import test_portal
 from . import test_rules
+from . import test_public_methods
 from . import test_security
 from . import test_worktime
 from . import test_owned
