@@ -139,7 +139,7 @@ def take_all(camera):
         card(page, "Film on the glasses").click()
         page.locator(".o_form_view .o-mail-Message").first.wait_for()
         camera.take(page, "case")
-        page.locator(".o_care_explain").first.click()
+        page.locator(".o_care_explain").last.click()
         explanation = page.locator(".o_care_explanation table").first
         explanation.wait_for()
         explanation.scroll_into_view_if_needed()

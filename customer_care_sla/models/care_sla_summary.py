@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.tools import SQL
+from odoo.tools import SQL, format_date
 
 from odoo.addons.customer_care.models.care_fact import SMALL
 
@@ -106,7 +106,8 @@ class CareSlaSummary(models.Model):
     def _compute_display_name(self):
         words = dict(self._selection_promise())
         for row in self:
-            row.display_name = f"{words.get(row.promise)}, {row.month}"
+            month = format_date(row.env, row.month, date_format="MMMM yyyy")
+            row.display_name = f"{words.get(row.promise)}, {month}"
 
     @api.readonly
     def action_open_facts(self):

@@ -158,6 +158,14 @@ class CareSlaTarget(models.Model):
 
     @api.model
     def _describe(self, kind, amount):
+        one = {
+            "minutes": self.env._("1 minute of working time"),
+            "hours": self.env._("1 hour of working time"),
+            "days": self.env._("1 working day"),
+            "end_of_day": self.env._("end of the next working day"),
+        }
+        if amount == 1 and kind in one:
+            return one[kind]
         amount = f"{amount or 0:g}"
         if kind == "minutes":
             return self.env._("%s minutes of working time", amount)
