@@ -945,6 +945,10 @@ class CareFollowup(models.Model):
     def _run_due(self):
         memo = {}
         rows = self - self._cancel_outdated(memo)
+        listed = rows.filtered(lambda row: row.state == "open")
+        if listed:
+            listed._take_off(memo)
+        rows -= listed
         rows -= rows._merge()
         rows -= rows._hold(memo)
         rows._use_channels(memo)
