@@ -732,6 +732,45 @@ class TestWay(OwnedCase):
                 {"name": "x", "partner_id": self.customer.id, "stage_id": late.id}
             )
 
+    def test_the_short_way_of_a_kind_leads_past_no_stage(self):
+        self.env["care.stage"].create(
+            {
+                "name": "Read by the owner of the shop",
+                "res_model": "care.case",
+                "category": "open",
+                "sequence": 45,
+                "may_skip": False,
+            }
+        )
+        case = self._case(owner_id=self.agent.id).with_user(self.agent)
+        for kind, vals, button in (
+            ("mention", {"public_answer": "Thank you"}, "action_answered_publicly"),
+            ("compliment", {"praised_user_id": self.agent2.id}, "action_pass_on"),
+            ("suggestion", {"verdict_reason": "Good"}, "action_take_over"),
+        ):
+            with self.subTest(kind):
+                case.write({"kind": kind, **vals})
+                with self.assertRaisesRegex(UserError, "may not be skipped"):
+                    getattr(case, button)()
+                self.assertEqual(case.stage_category, "open")
+
+    def test_silence_is_not_the_customers_word_and_skips_nothing(self):
+        self.company.care_silence_days = 7
+        seen_to = self.env["care.stage"].create(
+            {
+                "name": "Checked by the workshop",
+                "res_model": "care.case",
+                "category": "open",
+                "sequence": 55,
+                "may_skip": False,
+            }
+        )
+        case = self._case(resolution="Mended")
+        case.action_resolve()
+        self._run("care.notice", days=30)
+        self.assertEqual(case.stage_id, seen_to, "somebody has to see to it first")
+        self.assertFalse(case.closed_silently)
+
     def test_a_cancellation_skips_what_it_will(self):
         self.stages[1].may_skip = False
         order = self._confirmed()
