@@ -105,6 +105,14 @@ class CarePromise(models.Model):
         "When",
         compute="_compute_due_group",
     )
+    told_id = fields.Many2one(
+        "res.users",
+        "Told That It Is Broken",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="The team leader, or who stood in for them on that day.",
+    )
     case_opened_id = fields.Many2one("care.case", compute="_compute_case_opened_id")
 
     _one_record = models.Constraint(
@@ -515,6 +523,7 @@ class CarePromise(models.Model):
             promise.next_at = promise.break_at
         for promise in broken:
             leader = promise._present(promise.team_id.leader_id or promise.user_id)
+            promise.told_id = leader
             today = fields.Date.context_today(promise.with_context(tz=leader.tz))
             vals_list.append(promise._prepare_activity(leader, tell, today))
         broken.write({"result": "broken", "state": "done", "next_at": False, "error": False})
