@@ -28,6 +28,8 @@ class CarePromise(models.Model):
     _manual_fields = frozenset(
         {"partner_id", "journey_id", "case_id", "followup_id", "order_id", "company_id"}
     )
+    #: What it may be about: of the same customer.
+    _link_fields = ("journey_id", "case_id", "followup_id", "order_id")
 
     name = fields.Char("What", required=True, tracking=True)
     partner_id = fields.Many2one(
@@ -209,7 +211,7 @@ class CarePromise(models.Model):
             rows = rows.sudo(False)
             rows.check_access("create")
             rows._check_promised_oneself()
-            check_same_customer(rows, ("journey_id", "case_id", "followup_id", "order_id"))
+            check_same_customer(rows, self._link_fields)
             rows._check_to_come()
         rows._trigger_due()
         return rows
