@@ -1137,11 +1137,16 @@ class CareFollowup(models.Model):
             if not self._is_off_today(chosen, company, memo):
                 continue  # back within the day, or here until they went
             user = self._who_is_there(chosen, company, team, memo)
-            if user != chosen:
+            mine = mine._that_may_go_to(user)
+            if user != chosen and mine:
                 mine.user_id = user
                 env = mine[:1]._words()
                 mine._note(env._("%(who)s stands in.", who=user.name))
         rows._follow()
+
+    def _that_may_go_to(self, user):
+        """Of these follow-ups, those that ``user`` may make."""
+        return self
 
     def _activity_vals(self):
         self.ensure_one()

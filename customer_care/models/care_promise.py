@@ -518,7 +518,8 @@ class CarePromise(models.Model):
         tell = self.env.ref("customer_care.mail_activity_type_promise_broken")
         vals_list = []
         coming = self - broken
-        for user, mine in coming.grouped(lambda promise: promise._present(promise.user_id)).items():
+        memo = {"batch": coming}
+        for user, mine in coming.grouped(lambda promise: promise._who_is_there(memo)).items():
             mine.filtered(lambda promise, user=user: promise.user_id != user).user_id = user
             vals_list += [row._prepare_activity(user, remind, row.date_due) for row in mine]
         for promise in coming:
@@ -547,6 +548,15 @@ class CarePromise(models.Model):
     def _present(self, user, leaving=()):
         """``user``, or who stands in, as for a record that they own."""
         return self.company_id._care_present(user, self.team_id, leaving)
+
+    def _who_is_there(self, memo):
+        """Who promised, or who stands in today.
+
+        :param dict memo: what a batch shares, filled here
+        """
+        return self.env["care.followup"]._who_is_there(
+            self.user_id, self.company_id, self.team_id, memo
+        )
 
     @api.model
     def _open_domain(self):

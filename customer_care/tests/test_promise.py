@@ -353,6 +353,24 @@ class TestPromise(CareCase):
         self.assertEqual(promise.user_id, self.agent)
         self.assertEqual(self._activities(promise).user_id, self.agent)
 
+    def test_who_has_the_day_off_on_which_it_is_due_is_not_reminded_but_who_stands_in(self):
+        promise = self._promise(user_id=self.rep.id)
+        self.rep.care_substitute_id = self.agent
+        resource = self.env["resource.resource"].create(
+            {"name": "Rep", "user_id": self.rep.id, "company_id": self.company.id}
+        )
+        self.env["resource.calendar.leaves"].create(
+            {
+                "resource_id": resource.id,
+                "calendar_id": self.company.resource_calendar_id.id,
+                "date_from": "2030-03-04 08:00:00",
+                "date_to": "2030-03-04 16:00:00",
+            }
+        )
+        self._due(promise.next_at)
+        self.assertEqual(promise.user_id, self.agent)
+        self.assertEqual(self._activities(promise).user_id, self.agent)
+
     # ------------------------------------------------------------
     # A cancelled order
     # ------------------------------------------------------------
