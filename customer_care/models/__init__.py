@@ -8,6 +8,7 @@ from . import care_rule_mixin
 from . import care_owned_mixin
 from . import care_worktime
 from . import care_story
+from . import care_mark_mixin
 from . import care_customer_mixin
 from . import care_tier
 from . import care_profile

@@ -7,6 +7,9 @@ class AccountMove(models.Model):
     def _post(self, soft=True):
         posted = super()._post(soft)
         posted._care_billed()
+        refunds = posted.filtered(lambda move: move.move_type == "out_refund")
+        if refunds:
+            self.env["care.followup"]._look_again(refunds.partner_id)
         return posted
 
     def _invoice_paid_hook(self):

@@ -477,10 +477,11 @@ class CareCase(models.Model):
         return super()._check_stage(stage)
 
     def _skipped_stages(self, stage):
+        skipped = super()._skipped_stages(stage)
+        if stage.category != "closed" or not self.env.su:
+            return skipped
         # the customer's own word closes a case, whatever we still wanted to see to
-        if stage.category == "closed" and self.env.su:
-            return {}
-        return super()._skipped_stages(stage)
+        return {case: first for case, first in skipped.items() if case.customer_answer != "yes"}
 
     def _stage_events(self, before):
         now = self.env.cr.now()

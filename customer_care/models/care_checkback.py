@@ -28,6 +28,10 @@ class CareFollowup(models.Model):
         """An event has happened to journeys or cases: before the policies answer it."""
         if records._name != "care.case":
             return
+        if event in ("case_opened", "case_reopened"):
+            self._look_again(
+                records.filtered(lambda case: case.kind == "complaint").commercial_partner_id
+            )
         if event == "case_resolved":
             self._plan_check_back(records.filtered(lambda case: case._care_covered()))
         elif event in ("case_closed", "case_reopened"):
@@ -208,6 +212,18 @@ class CareFollowup(models.Model):
 
 class CareCase(models.Model):
     _inherit = "care.case"  # pylint: disable=consider-merging-classes-inherited
+
+    def write(self, vals):
+        result = super().write(vals)
+        if {"kind", "partner_id"} & set(vals):
+            self.env["care.followup"]._look_again(
+                self.filtered(
+                    lambda case: (
+                        case.kind == "complaint" and case.stage_category in ("open", "waiting")
+                    )
+                ).commercial_partner_id
+            )
+        return result
 
     def _had_handoffs(self):
         """Whether somebody else than the first owner has had it."""

@@ -443,6 +443,11 @@ class CareFollowup(models.Model):
             row.user_id = row.case_id.owner_id
         return result
 
+    def _that_may_go_to(self, user):
+        return super()._that_may_go_to(user).filtered(
+            lambda row: not row.case_id.confidential or row.case_id._may_be_told(user)
+        )
+
     def _open_case(self):
         case = super()._open_case()
         # sudo: what is found on a call about something confidential is so too
@@ -459,6 +464,11 @@ class CarePromise(models.Model):
         if case.sudo().confidential:
             return case.sudo()._present(user, self.team_id, leaving)
         return super()._present(user, leaving)
+
+    def _who_is_there(self, memo):
+        # sudo: which case it is of
+        case = self.sudo().case_id or self.sudo().followup_id.case_id
+        return self._present(self.user_id) if case.confidential else super()._who_is_there(memo)
 
     def _notify_get_recipients(self, message, msg_vals=False, **kwargs):
         recipients = super()._notify_get_recipients(message, msg_vals=msg_vals, **kwargs)

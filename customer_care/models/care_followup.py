@@ -4,7 +4,7 @@ from textwrap import shorten
 import pytz
 from markupsafe import Markup
 
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import RedirectWarning, UserError
 from odoo.tools import format_date, format_datetime
 
@@ -945,6 +945,10 @@ class CareFollowup(models.Model):
     def _run_due(self):
         memo = {}
         rows = self - self._cancel_outdated(memo)
+        listed = rows.filtered(lambda row: row.state == "open")
+        if listed:
+            listed._take_off(memo)
+        rows -= listed
         rows -= rows._merge()
         rows -= rows._hold(memo)
         rows._use_channels(memo)
@@ -1050,7 +1054,7 @@ class CareFollowup(models.Model):
             .grouped(lambda row: (row.company_id, row.user_id, row._record().team_id))
             .items()
         ):
-            user = company._care_present(chosen, team)
+            user = self._who_is_there(chosen, company, team, memo)
             if user != chosen:
                 mine.user_id = user
                 env = mine[:1]._words()
@@ -1080,6 +1084,69 @@ class CareFollowup(models.Model):
         for row, activity in zip(rows, activities, strict=True):
             row.activity_id = activity
         self._follow()
+
+    @api.model
+    def _who_is_there(self, chosen, company, team, memo):
+        """``chosen``, or who stands in for them today.
+
+        The day begins at midnight, when a day off of nine to five has not begun: whoever has
+        all of today off is not there.
+        """
+        first = user = company._care_present(chosen, team)
+        off = user.browse()
+        while self._is_off_today(user, company, memo):
+            off |= user
+            user = company._care_present(chosen, team, off)
+        # where nobody is there it stays with who is asked first, instead of with no person
+        return first if user.id == SUPERUSER_ID else user
+
+    @api.model
+    def _is_off_today(self, user, company, memo):
+        now = self.env.cr.now()
+        soon = now + timedelta(days=1)
+        if "off soon" not in memo:
+            # most have no time off, and are asked for together
+            everybody = memo["batch"].user_id
+            memo["off soon"] = everybody._care_on_leave(now, soon)
+            memo["asked"] = everybody
+        away = user._care_out_of_office(now, soon)
+        if not away and user in memo["asked"] and user not in memo["off soon"]:
+            return False
+        # sudo: a colleague's time zone
+        local = self.with_context(tz=user.sudo().tz or company._care_tz())
+        day = fields.Datetime.context_timestamp(local, now).date()
+        return self._workdays(user, company, memo).is_off(day, away)
+
+    @api.model
+    def _stand_in(self, users):
+        """What is on the lists of these users today goes to who stands in, if they have all of
+        today off: nobody waits for their return.
+        """
+        # sudo: as in the cron of follow-ups
+        rows = self.sudo().search(
+            [
+                ("user_id", "in", users.ids),
+                ("state", "=", "open"),
+                ("date_due", "<=", fields.Date.context_today(self)),
+            ]
+        )
+        memo = {"batch": rows}
+        for (company, chosen, team), mine in rows.grouped(
+            lambda row: (row.company_id, row.user_id, row._record().team_id)
+        ).items():
+            if not self._is_off_today(chosen, company, memo):
+                continue  # back within the day, or here until they went
+            user = self._who_is_there(chosen, company, team, memo)
+            mine = mine._that_may_go_to(user)
+            if user != chosen and mine:
+                mine.user_id = user
+                env = mine[:1]._words()
+                mine._note(env._("%(who)s stands in.", who=user.name))
+        rows._follow()
+
+    def _that_may_go_to(self, user):
+        """Of these follow-ups, those that ``user`` may make."""
+        return self
 
     def _activity_vals(self):
         self.ensure_one()

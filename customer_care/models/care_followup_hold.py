@@ -17,6 +17,9 @@ CHANNEL_TYPES = {
     "visit": "customer_care.mail_activity_type_visit",
 }
 
+#: What takes a call off the list of who was to make it today.
+CAME_UP = ("open_complaint", "unpaid_refund")
+
 
 class CareFollowup(models.Model):
     """Merging and holding back: decided on the day, in the cron, a batch at once."""
@@ -131,18 +134,19 @@ class CareFollowup(models.Model):
     # Holding back
     # ------------------------------------------------------------
 
-    def _hold(self, memo):
+    def _hold(self, memo, reasons=None):
         """Hold back what must not happen now, with the reason, until the next look.
 
         The reasons of ``hold_reason``, in their order, are looked for by methods named after
         them; each answers for a whole batch with a dict row -> (note, moment of the next
         look or False for the next working morning).
 
+        :param reasons: those to look for; all by default
         :return: the rows that are held back
         """
         rest = self._planned_by_engine().filtered(lambda row: not row.hold_override)
         held = self.browse()
-        for reason in self._fields["hold_reason"].get_values(self.env):
+        for reason in reasons or self._fields["hold_reason"].get_values(self.env):
             if not rest:
                 break
             for row, (note, until) in getattr(rest, f"_hold_{reason}")(memo).items():
@@ -164,6 +168,39 @@ class CareFollowup(models.Model):
             rest -= held
         self._trigger_at(held.mapped("next_at"))
         return held
+
+    def _take_off(self, memo):
+        """Hold back calls that are on somebody's list already, if something has come up since
+        that speaks against them; the others stay there.
+        """
+        held = self._hold(memo, CAME_UP)
+        faces = held.activity_id
+        held.with_context(care_from_activity=ENGINE).write({"activity_id": False})
+        faces.with_context(care_from_followup=ENGINE).unlink()
+        (self - held).write({"next_at": False, "error": False, "attempts": 0})
+
+    @api.model
+    def _look_again(self, partners):
+        """Something has come up with these customers: what is planned is looked at on its day,
+        what is on somebody's list already is looked at now, in the cron.
+        """
+        # sudo: planned rows belong to the engine, whoever registers a complaint
+        partners = partners.sudo().commercial_partner_id
+        if not partners:
+            return
+        rows = self.sudo().search(
+            [
+                ("state", "=", "open"),
+                # what a person has planned or decided, and a check-back, stay
+                ("event", "!=", False),
+                ("check_back", "=", False),
+                ("hold_override", "=", False),
+                ("partner_id.commercial_partner_id", "in", partners.ids),
+            ]
+        )
+        if rows:
+            rows.write({"next_at": self.env.cr.now().replace(microsecond=0)})
+            rows._trigger_due()
 
     def _soon(self):
         """The first moment that is not now: the engine has looked already."""

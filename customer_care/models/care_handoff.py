@@ -69,6 +69,14 @@ class CareHandoff(models.Model):
     leader_activity_id = fields.Many2one(
         "mail.activity", readonly=True, ondelete="set null", index="btree_not_null", copy=False
     )
+    decider_id = fields.Many2one(
+        "res.users",
+        "With Whom It Is",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="Who was asked to decide when nobody had answered: the team leader, or who stands in.",
+    )
     is_mine = fields.Boolean("To Me", compute="_compute_is_mine")
     is_given = fields.Boolean("By Me", compute="_compute_is_mine")
 
@@ -289,6 +297,19 @@ class CareHandoff(models.Model):
         taken._close("accepted")
         (waiting - taken)._close("overtaken")
 
+    @api.model
+    def _to_decide(self, records):
+        """Of these records, those of which the present user was asked who takes them."""
+        # sudo: the question was put to this user
+        asked = self.sudo().search(
+            [
+                (records._care_link, "in", records.ids),
+                ("state", "=", "open"),
+                ("decider_id", "=", self.env.uid),
+            ]
+        )
+        return asked[records._care_link].with_env(records.env)
+
     # ------------------------------------------------------------
     # Nobody answers
     # ------------------------------------------------------------
@@ -330,4 +351,5 @@ class CareHandoff(models.Model):
             )
         for handoff, activity in zip(self, self._make_activities(vals_list), strict=True):
             handoff.leader_activity_id = activity
+            handoff.decider_id = activity.user_id
         self.write({"state": "open", "answer": "late", "next_at": False, "error": False})

@@ -13,6 +13,8 @@ class CareNeed(models.Model):
     _order = "heard_at desc, id desc"
     #: What need is whose: fixed when it is taken down.
     _fixed_fields = frozenset({"partner_id", "company_id", "heard_at", "user_id"})
+    #: What it may hang on: of the same customer.
+    _link_fields = ("journey_id", "followup_id", "order_id")
 
     name = fields.Char("What They Need", required=True)
     partner_id = fields.Many2one(
@@ -72,16 +74,18 @@ class CareNeed(models.Model):
             refuse_forged(self, self._fixed_fields & set(vals))
             check_targets(self, [vals])
         result = super().write(vals)
-        if not self.env.su and {"journey_id", "followup_id", "order_id"} & set(vals):
-            check_same_customer(self, ("journey_id", "followup_id", "order_id"))
+        if not self.env.su and not vals.keys().isdisjoint(self._link_fields):
+            check_same_customer(self, self._link_fields)
         return result
 
     def _check_pointed_at(self):
         """Refuse a need on a record which the person may not read."""
         if not self.env.su:
-            for name in ("partner_id", "journey_id", "followup_id", "order_id"):
-                self[name].check_access("read")
-            check_same_customer(self, ("journey_id", "followup_id", "order_id"))
+            for name in ("partner_id", *self._link_fields):
+                # whoever works without an app has nothing of it to point to
+                if self[name]:
+                    self[name].check_access("read")
+            check_same_customer(self, self._link_fields)
 
     def action_met(self):
         self._set_state("met")

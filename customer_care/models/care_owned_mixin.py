@@ -585,12 +585,13 @@ class CareOwnedMixin(models.AbstractModel):
 
     def _check_may_assign(self, owner):
         """Who may give these records to ``owner`` without being asked: oneself, who leads
-        their team, a manager.
+        their team, who was asked to decide in the leader's place, a manager.
         """
         user = self.env.user
         if self.env.su or owner == user or user.has_group("customer_care.group_manager"):
             return
-        if any(record.team_id.leader_id != user for record in self):
+        others = self.filtered(lambda record: record.team_id.leader_id != user)
+        if others and others - self.env["care.handoff"]._to_decide(others):
             raise UserError(
                 self.env._(
                     "Press Hand Over: it stays with its owner until the other has accepted. "

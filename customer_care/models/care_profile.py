@@ -106,14 +106,24 @@ class CareProfile(models.Model):
         for vals in vals_list:
             partner = self.env["res.partner"].browse(vals.get("partner_id"))
             vals["partner_id"] = partner.commercial_partner_id.id or partner.id
-        return super().create(vals_list)
+        profiles = super().create(vals_list)
+        profiles._heed_opt_out()
+        return profiles
 
     def write(self, vals):
         result = super().write(vals)
         if not set(CONTACT_FIELDS).isdisjoint(vals):
             # sudo: what waits for the customer's hours is decided anew by the engine
             self.env["care.followup"].sudo()._release_held(("customer_hours",), self.partner_id)
+        if vals.get("no_followup"):
+            self._heed_opt_out()
         return result
+
+    def _heed_opt_out(self):
+        """Who does not want to be contacted is not called today either."""
+        refusing = self.filtered("no_followup")
+        if refusing:
+            self.env["care.followup"]._look_again(refusing.partner_id)
 
     @api.model
     def _follow(self, moved):

@@ -28,6 +28,8 @@ class CarePromise(models.Model):
     _manual_fields = frozenset(
         {"partner_id", "journey_id", "case_id", "followup_id", "order_id", "company_id"}
     )
+    #: What it may be about: of the same customer.
+    _link_fields = ("journey_id", "case_id", "followup_id", "order_id")
 
     name = fields.Char("What", required=True, tracking=True)
     partner_id = fields.Many2one(
@@ -104,6 +106,14 @@ class CarePromise(models.Model):
         [("overdue", "Overdue"), ("today", "Today"), ("coming", "Coming"), ("over", "Over")],
         "When",
         compute="_compute_due_group",
+    )
+    told_id = fields.Many2one(
+        "res.users",
+        "Told That It Is Broken",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        help="The team leader, or who stood in for them on that day.",
     )
     case_opened_id = fields.Many2one("care.case", compute="_compute_case_opened_id")
 
@@ -201,7 +211,7 @@ class CarePromise(models.Model):
             rows = rows.sudo(False)
             rows.check_access("create")
             rows._check_promised_oneself()
-            check_same_customer(rows, ("journey_id", "case_id", "followup_id", "order_id"))
+            check_same_customer(rows, self._link_fields)
             rows._check_to_come()
         rows._trigger_due()
         return rows
@@ -508,13 +518,15 @@ class CarePromise(models.Model):
         tell = self.env.ref("customer_care.mail_activity_type_promise_broken")
         vals_list = []
         coming = self - broken
-        for user, mine in coming.grouped(lambda promise: promise._present(promise.user_id)).items():
+        memo = {"batch": coming}
+        for user, mine in coming.grouped(lambda promise: promise._who_is_there(memo)).items():
             mine.filtered(lambda promise, user=user: promise.user_id != user).user_id = user
             vals_list += [row._prepare_activity(user, remind, row.date_due) for row in mine]
         for promise in coming:
             promise.next_at = promise.break_at
         for promise in broken:
             leader = promise._present(promise.team_id.leader_id or promise.user_id)
+            promise.told_id = leader
             today = fields.Date.context_today(promise.with_context(tz=leader.tz))
             vals_list.append(promise._prepare_activity(leader, tell, today))
         broken.write({"result": "broken", "state": "done", "next_at": False, "error": False})
@@ -536,6 +548,15 @@ class CarePromise(models.Model):
     def _present(self, user, leaving=()):
         """``user``, or who stands in, as for a record that they own."""
         return self.company_id._care_present(user, self.team_id, leaving)
+
+    def _who_is_there(self, memo):
+        """Who promised, or who stands in today.
+
+        :param dict memo: what a batch shares, filled here
+        """
+        return self.env["care.followup"]._who_is_there(
+            self.user_id, self.company_id, self.team_id, memo
+        )
 
     @api.model
     def _open_domain(self):

@@ -1,5 +1,6 @@
 import logging
 from collections import defaultdict
+from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
@@ -12,6 +13,9 @@ from .care_owned_mixin import UNFINISHED
 from .mail_activity_plan import CARE_MODELS
 
 _logger = logging.getLogger(__name__)
+
+#: When an absence ends of which nobody knows when it does.
+FOR_EVER = datetime(9999, 1, 1)
 
 
 class ResUsers(models.Model):
@@ -47,6 +51,17 @@ class ResUsers(models.Model):
     @api.depends("is_out_of_office", "resource_ids")
     def _compute_care_is_away(self):
         now = fields.Datetime.now()
+        on_leave = self._care_on_leave(now, now)
+        for user in self:
+            user.care_is_away = user.is_out_of_office or user in on_leave
+
+    @api.model
+    def _care_leave_domain(self, since, until):
+        """Leaves that lie, in part at least, between two moments."""
+        return [("time_type", "=", "leave"), ("date_from", "<=", until), ("date_to", ">", since)]
+
+    def _care_on_leave(self, since, until):
+        """Of these users, those with a leave that lies, in part at least, between two moments."""
         # sudo: whether somebody is there, not why
         leaves = (
             self.env["resource.calendar.leaves"]
@@ -54,16 +69,23 @@ class ResUsers(models.Model):
             .search_fetch(
                 [
                     ("resource_id.user_id", "in", self.ids),
-                    ("time_type", "=", "leave"),
-                    ("date_from", "<=", now),
-                    ("date_to", ">", now),
+                    *self._care_leave_domain(since, until),
                 ],
                 ["resource_id"],
             )
         )
-        on_leave = leaves.resource_id.user_id
-        for user in self:
-            user.care_is_away = user.is_out_of_office or user in on_leave
+        return leaves.resource_id.user_id
+
+    def _care_out_of_office(self, since, until):
+        """When this user is out of office by their own word, if it is in part between two moments.
+
+        :return: list of pairs (from, to)
+        """
+        self.ensure_one()
+        # sudo: as for leaves
+        user = self.sudo()
+        start, end = user.out_of_office_from, user.out_of_office_to or FOR_EVER
+        return [(start, end)] if start and start <= until and end > since else []
 
     care_team_ids = fields.Many2many(
         "care.team", "care_team_member_rel", "user_id", "team_id", "Care Teams"
@@ -121,6 +143,27 @@ class ResUsers(models.Model):
             _logger.warning("What %s answers for stays with them: %s", user, error, exc_info=error)
 
         run_guarded(lost, lambda users: users._care_lost_places(), log)
+        followups = self.env["care.followup"]
+        run_guarded(self._care_off_soon(), lambda users: followups._stand_in(users), log)
+
+    @api.model
+    def _care_off_soon(self):
+        """Everybody whose time off has begun, or begins within a day."""
+        now = self.env.cr.now()
+        soon = now + timedelta(days=1)
+        by_own_word = self.search(
+            [
+                ("out_of_office_from", "<=", soon),
+                *("|", ("out_of_office_to", "=", False), ("out_of_office_to", ">", now)),
+            ]
+        )
+        leaves = self.env["resource.calendar.leaves"].search(
+            [
+                ("resource_id.user_id", "!=", False),
+                *self._care_leave_domain(now, soon),
+            ]
+        )
+        return by_own_word | leaves.resource_id.user_id
 
     @api.model
     def _care_answering(self):

@@ -4,7 +4,7 @@ from odoo.tools import format_date
 
 class SaleOrder(models.Model):
     _name = "sale.order"
-    _inherit = ["sale.order", "care.story.mixin"]
+    _inherit = ["sale.order", "care.story.mixin", "care.mark.mixin"]
 
     # One2many only: no column is added to the table.
     care_journey_ids = fields.One2many(
@@ -15,14 +15,6 @@ class SaleOrder(models.Model):
     )
     care_case_count = fields.Integer(
         compute="_compute_care_case_count", groups="customer_care.group_agent"
-    )
-
-    care_is_key = fields.Boolean(
-        "Key Customer", compute="_compute_care_is_key", groups="customer_care.group_agent"
-    )
-
-    care_customer_note = fields.Text(
-        "Good to Know", compute="_compute_care_is_key", groups="customer_care.group_agent"
     )
 
     @api.depends_context("care_order_told", "lang", "tz")
@@ -36,15 +28,6 @@ class SaleOrder(models.Model):
             sold = order.order_line.filtered(lambda line: line._care_is_product())
             words = (order.display_name, day, sold[:1].product_id.name)
             order.display_name = " · ".join(filter(None, words))
-
-    @api.depends("partner_id", "company_id")
-    def _compute_care_is_key(self):
-        for company, orders in self.grouped("company_id").items():
-            profiles = self.env["care.profile"]._for(orders.partner_id, company)
-            for order in orders:
-                profile = profiles.get(order.partner_id.commercial_partner_id)
-                order.care_is_key = bool(profile and profile.tier_id.is_key)
-                order.care_customer_note = profile.note if profile else False
 
     def _compute_care_case_count(self):
         counts = dict(

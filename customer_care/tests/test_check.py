@@ -67,6 +67,16 @@ class TestCheck(StandardCase):
                 )
         self.assertEqual(case.stage_id, self.case_stage)
 
+    def test_the_short_way_of_a_kind_is_no_way_around_it(self):
+        case = self._case(owner_id=self.agent.id, stage_id=self.case_stage.id)
+        self._check("The customer was asked", self.case_stage)
+        case.with_user(self.agent).write({"kind": "mention", "public_answer": "Thank you"})
+        for user in (self.agent, self.leader):
+            with self.subTest(user.login), self.assertRaisesRegex(UserError, "was asked"):
+                case.with_user(user).action_answered_publicly()
+        self.assertEqual(case.stage_id, self.case_stage)
+        self.assertFalse(case.public_answer_at)
+
     def test_cancelling_the_engine_and_the_customers_word_are_exempt(self):
         resolved = self.env.ref("customer_care.stage_case_resolved")
         self._check("Called back", resolved)

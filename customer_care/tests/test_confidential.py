@@ -757,6 +757,26 @@ class TestConfidential(CareCase, HttpCase):
             ):
                 self.assertNotIn(SECRET, self.url_open(url).text, url)
 
+    def test_a_call_about_it_stays_with_who_may_know_of_it_whoever_stands_in(self):
+        self._seal()
+        self.keeper.care_substitute_id = self.agent
+        with self._at("2026-03-10 09:00:00"):
+            row = (
+                self.env["care.followup"]
+                .with_user(self.keeper)
+                .create({"name": "Call", "case_id": self.case.id, "date_due": "2026-03-10"})
+                .sudo()
+            )
+            row._run_due()
+        self.assertEqual((row.state, row.user_id), ("open", self.keeper))
+        self.keeper.out_of_office_from = "2026-03-10 16:00:00"
+        with self._at("2026-03-11 00:00:00"):
+            self.env["res.users"]._cron_care_lost_places()
+            self.assertEqual(row.user_id, self.keeper)
+            self.case.with_user(self.keeper).action_unseal()
+            self.env["res.users"]._cron_care_lost_places()
+            self.assertEqual(row.user_id, self.agent)
+
     def test_a_held_follow_up_does_not_tell_of_it(self):
         journey = self._journey(self._confirmed())
         self._seal()

@@ -61,6 +61,90 @@ class TestFollowupHold(CareCase):
         self.assertTrue(row.activity_id)
         self.assertGreaterEqual(row.date_due, fields.Date.today())
 
+    def _on_the_list(self, **vals):
+        """A call that is on somebody's list since this morning."""
+        row = self._due(**vals)
+        self._work()
+        self.assertEqual(row.state, "open")
+        self.assertTrue(row.activity_id)
+        return row
+
+    def test_a_complaint_takes_what_is_on_the_list_off_it_until_it_is_solved(self):
+        row, other = self._on_the_list(), self._on_the_list(partner=self._else())
+        activity, kept = row.activity_id, other.activity_id
+        case = self._case(resolution="Mended")
+        self._work()
+        self.assertEqual((row.state, row.hold_reason), ("held", "open_complaint"))
+        self.assertIn(case.number, row.hold_note)
+        self.assertFalse(activity.exists())
+        self.assertEqual((other.state, other.activity_id), ("open", kept))
+        case.action_resolve()
+        self._work()
+        self.assertEqual((row.state, row.hold_reason), ("open", False))
+        self.assertEqual(row.activity_id.user_id, row.user_id)
+        case._enter_category("open")
+        self._work()
+        self.assertEqual(row.hold_reason, "open_complaint", "not solved after all")
+        self.assertFalse(row.activity_id)
+
+    def _else(self):
+        return self.env["res.partner"].create({"name": "Somebody else"})
+
+    def test_what_becomes_a_complaint_or_this_customers_counts_at_once(self):
+        row = self._on_the_list()
+        case = self._case(kind="enquiry")
+        self._work()
+        self.assertEqual(row.state, "open")
+        case.with_user(self.leader).kind = "complaint"
+        self._work()
+        self.assertEqual(row.hold_reason, "open_complaint")
+        other = self._on_the_list(partner=self._else())
+        case.partner_id = other.partner_id
+        self._work()
+        self.assertEqual(other.hold_reason, "open_complaint")
+
+    def test_looked_at_again_for_nothing_a_call_stays_as_it_is(self):
+        row = self._on_the_list()
+        activity, since = row.activity_id, row.opened_at
+        self.company.care_weekly_limit = self.rep.care_daily_cap = 1
+        self.env["care.followup"]._look_again(self.customer)
+        self.assertTrue(row.next_at)
+        self._work()
+        self.assertEqual(
+            (row.state, row.activity_id, row.opened_at, row.next_at),
+            ("open", activity, since, False),
+        )
+
+    def test_what_a_person_planned_or_released_stays_on_the_list(self):
+        row = self._due()
+        case = self._case(resolution="Mended")
+        self._work()
+        row.with_user(self.rep).action_release()
+        own = (
+            self.env["care.followup"]
+            .with_user(self.rep)
+            .create({"name": "Tell them", "journey_id": row.journey_id.id})
+        )
+        self._run("care.followup", days=7)
+        case.action_resolve()
+        case._enter_category("open")
+        self._work()
+        self.assertEqual((row.state, own.state), ("open", "open"))
+
+    def test_who_asks_not_to_be_contacted_is_not_called_today_either(self):
+        for number in range(2):
+            partner = self._else()
+            row = self._on_the_list(partner=partner)
+            activity = row.activity_id
+            vals = {"partner_id": partner.id, "company_id": self.company.id}
+            if number:
+                self.env["care.profile"].create({**vals, "no_followup": True})
+            else:
+                self.env["care.profile"].create(vals).with_user(self.agent).no_followup = True
+            self._work()
+            self.assertEqual((row.state, row.cancel_reason), ("cancelled", "opted_out"))
+            self.assertFalse(activity.exists())
+
     def test_another_customers_or_companys_complaint_holds_nothing(self):
         self._case(partner_id=self.env["res.partner"].create({"name": "Else"}).id)
         self._case(kind="enquiry")
@@ -113,16 +197,18 @@ class TestFollowupHold(CareCase):
                 ],
             }
         )
+        listed = self._on_the_list()
         refund.action_post()
         row = self._due()
         self._work()
+        self.assertEqual((listed.state, listed.hold_reason), ("held", "unpaid_refund"))
         self.assertEqual((row.state, row.hold_reason), ("held", "unpaid_refund"))
         self.assertIn(refund.name, row.hold_note)
         self.env["account.payment.register"].with_context(
             active_model="account.move", active_ids=refund.ids
         ).create({})._create_payments()
         self._work()
-        self.assertEqual(row.state, "open")
+        self.assertEqual((row.state, listed.state), ("open", "open"))
 
     # ------------------------------------------------------------
     # The customer's way

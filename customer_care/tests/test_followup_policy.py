@@ -2,7 +2,7 @@ from datetime import date, timedelta
 
 from dateutil.relativedelta import relativedelta
 
-from odoo import Command, fields
+from odoo import SUPERUSER_ID, Command, fields
 from odoo.exceptions import ValidationError
 from odoo.tests import Form, tagged
 
@@ -77,6 +77,80 @@ class TestFollowupPolicy(CareCase):
             leave = self._leave(self.rep, "2026-03-09", "2026-03-09")
             leave.date_to = "2026-03-09 11:00:00"
         self.assertEqual(self._dates(((5, "care_owner"),)), [date(2026, 3, 9)])
+
+    def test_who_takes_the_day_off_later_is_stood_in_for_from_midnight_on(self):
+        """As Odoo's own time off has it: from the beginning of work to its end."""
+        self.rep.care_substitute_id = self.agent2
+        self.agent2.care_substitute_id = self.agent
+        self._policy(((5, "care_owner"),))
+        with self._at("2026-03-04 10:00:00"):
+            rows = [self._journey(self._confirmed()).followup_ids for _number in range(6)]
+        self.assertEqual({row.date_due for row in rows}, {date(2026, 3, 9)})
+        midnight = "2026-03-08 23:00:00"
+        with self._at(midnight):
+            rows[0]._run_due()
+        self.assertEqual(rows[0].user_id, self.rep)
+        with self._at("2026-03-06 10:00:00"):
+            half = self._leave(self.rep, "2026-03-09", "2026-03-09")
+            half.write({"date_from": "2026-03-09 08:00:00", "date_to": "2026-03-09 12:00:00"})
+        with self._at(midnight):
+            rows[1]._run_due()
+        self.assertEqual(rows[1].user_id, self.rep, "there in the afternoon")
+        half.date_to = "2026-03-09 16:00:00"
+        with self._at(midnight):
+            self.assertFalse(self.rep.care_is_away, "not yet")
+            rows[2]._run_due()
+        self.assertEqual((rows[2].state, rows[2].user_id), ("open", self.agent2))
+        self.assertEqual(rows[2].activity_id.user_id, self.agent2)
+        self.assertIn("stands in", rows[2].trail)
+        # who stands in has said themselves that they are out
+        self.agent2.out_of_office_from = "2026-03-09 07:00:00"
+        with self._at(midnight):
+            rows[3]._run_due()
+        self.assertEqual(rows[3].user_id, self.leader)
+        # with nobody else it is the company's
+        self._leave(self.leader, "2026-03-09", "2026-03-09")
+        with self._at(midnight):
+            rows[4]._run_due()
+        self.assertEqual(rows[4].user_id, self.manager)
+        self.env["res.groups"].browse(
+            self.env.ref("customer_care.group_manager").id
+        ).all_user_ids.filtered(lambda user: user.id != SUPERUSER_ID).write(
+            {"out_of_office_from": "2026-03-09 07:00:00"}
+        )
+        with self._at(midnight):
+            rows[5]._run_due()
+        self.assertEqual(rows[5].user_id, self.rep, "nobody is there: it stays a person's")
+
+    def test_what_is_on_the_list_of_who_falls_ill_is_called_by_who_stands_in(self):
+        self.rep.care_substitute_id = self.agent2
+        self._policy(((5, "care_owner"), (6, "care_owner"), (60, "care_owner")))
+        with self._at("2026-03-04 10:00:00"):
+            journey = self._journey(self._confirmed())
+            other = self._journey(self._confirmed(user=self.agent))
+        late, today, later = journey.followup_ids.sorted("date_due")
+        with self._at("2026-03-09 23:00:00"):
+            (late | today | other.followup_ids[:2])._run_due()
+        ill = self._leave(self.rep, "2026-03-10", "2026-03-13")
+        ill.date_from = "2026-03-10 09:30:00"
+        cron = self.env["res.users"]._cron_care_lost_places
+        with self._at("2026-03-10 12:00:00"):
+            cron()
+        self.assertEqual(today.user_id, self.rep, "of today they have worked an hour and a half")
+        with self._at("2026-03-11 00:00:00"):
+            cron()
+            self.env.flush_all()
+        self.assertEqual((late | today).user_id, self.agent2)
+        self.assertEqual((late | today).activity_id.user_id, self.agent2)
+        self.assertEqual((late | today).mapped("state"), ["open"] * 2)
+        self.assertIn("stands in", late.trail)
+        self.assertEqual(later.user_id, self.rep, "decided on its day")
+        self.assertEqual(other.followup_ids.user_id, self.agent)
+        # their own word counts as much
+        self.agent2.out_of_office_from = "2026-03-11 08:00:00"
+        with self._at("2026-03-12 00:00:00"):
+            cron()
+        self.assertEqual((late | today).user_id, self.leader)
 
     def test_working_days_skip_leave_and_company_days_off(self):
         with self._at("2026-03-04 10:00:00"):

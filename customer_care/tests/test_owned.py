@@ -330,6 +330,38 @@ class TestHandoff(OwnedCase):
         self._run("care.handoff")
         self.assertEqual(handoff.leader_activity_id.user_id, self.manager)
 
+    def test_who_stands_in_for_the_leader_sees_it_and_decides_while_it_is_open(self):
+        self.leader.write(
+            {
+                "out_of_office_from": "2026-11-20 08:00:00",
+                "care_substitute_id": self.agent2.id,
+            }
+        )
+        for record in (self._started(), self._case(owner_id=self.rep.id, team_id=self.team.id)):
+            # of another team: by that alone they would not see it
+            record.team_id = self.team.copy({"name": "Far", "member_ids": [Command.clear()]})
+            mine = record.with_user(self.agent2)
+            self.assertFalse(mine.has_access("read"))
+            handoff = self._offer(record)
+            handoff.sudo()._run_due()
+            self.assertEqual(handoff.leader_activity_id.user_id, self.agent2)
+            self.env.invalidate_all()
+            self.assertTrue(handoff.with_user(self.agent2).has_access("read"))
+            self.assertTrue(mine.search([("id", "=", record.id)]))
+            # whoever else is told of it decides nothing
+            handoff.leader_activity_id.sudo().user_id = self.rep
+            with self.assertRaisesRegex(UserError, "Hand Over"):
+                record.with_user(self.rep).owner_id = self.manager
+            with self.assertRaises(AccessError):
+                handoff.with_user(self.rep).write({"decider_id": self.rep.id})
+            mine.owner_id = self.agent
+            self.assertEqual((record.owner_id, handoff.answer), (self.agent, "accepted"))
+            # what they gave away they may look at, and no more
+            self.env.invalidate_all()
+            self.assertFalse(mine.has_access("write"))
+            with self.assertRaises(AccessError):
+                mine.owner_id = self.agent2
+
     def test_leading_a_team_gives_no_right_over_what_another_has(self):
         journey = self._started()
         self.rep.group_ids = [Command.link(self.env.ref("customer_care.group_leader").id)]
@@ -731,6 +763,45 @@ class TestWay(OwnedCase):
             self.env["care.case"].with_user(self.agent).create(
                 {"name": "x", "partner_id": self.customer.id, "stage_id": late.id}
             )
+
+    def test_the_short_way_of_a_kind_leads_past_no_stage(self):
+        self.env["care.stage"].create(
+            {
+                "name": "Read by the owner of the shop",
+                "res_model": "care.case",
+                "category": "open",
+                "sequence": 45,
+                "may_skip": False,
+            }
+        )
+        case = self._case(owner_id=self.agent.id).with_user(self.agent)
+        for kind, vals, button in (
+            ("mention", {"public_answer": "Thank you"}, "action_answered_publicly"),
+            ("compliment", {"praised_user_id": self.agent2.id}, "action_pass_on"),
+            ("suggestion", {"verdict_reason": "Good"}, "action_take_over"),
+        ):
+            with self.subTest(kind):
+                case.write({"kind": kind, **vals})
+                with self.assertRaisesRegex(UserError, "may not be skipped"):
+                    getattr(case, button)()
+                self.assertEqual(case.stage_category, "open")
+
+    def test_silence_is_not_the_customers_word_and_skips_nothing(self):
+        self.company.care_silence_days = 7
+        seen_to = self.env["care.stage"].create(
+            {
+                "name": "Checked by the workshop",
+                "res_model": "care.case",
+                "category": "open",
+                "sequence": 55,
+                "may_skip": False,
+            }
+        )
+        case = self._case(resolution="Mended")
+        case.action_resolve()
+        self._run("care.notice", days=30)
+        self.assertEqual(case.stage_id, seen_to, "somebody has to see to it first")
+        self.assertFalse(case.closed_silently)
 
     def test_a_cancellation_skips_what_it_will(self):
         self.stages[1].may_skip = False

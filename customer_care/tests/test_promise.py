@@ -201,6 +201,23 @@ class TestPromise(CareCase):
         self.assertFalse(promise.next_at)
         self.assertEqual(promise.result, "broken")
 
+    def test_who_is_told_in_the_leaders_place_reads_it_and_makes_it_a_case(self):
+        stand_in = self._user("care_stand_in", "customer_care.group_agent")
+        promise, other = self._promise(), self._promise(name="Call on Friday")
+        self.leader.write({"out_of_office_from": MONDAY, "care_substitute_id": stand_in.id})
+        mine = promise.sudo().with_user(stand_in)
+        self.assertFalse(mine.has_access("read"))
+        with self.assertRaises(AccessError):
+            promise.write({"told_id": self.rep.id})
+        self._due(promise.break_at + timedelta(hours=1))
+        self.assertEqual(self._activities(promise).user_id, stand_in)
+        self.assertIn(promise, mine.search([("id", "in", (promise | other).ids)]).sudo())
+        with self._at(promise.break_at + timedelta(hours=2)):
+            mine.action_open_case()
+        self.assertTrue(self.env["care.case"].search([("promise_id", "=", promise.id)]))
+        with self.assertRaisesRegex(UserError, "is over"):
+            mine.name = "Something else"
+
     def test_who_says_that_it_cannot_be_kept_says_why_and_the_leader_is_told(self):
         promise = self._promise()
         with self.assertRaises(UserError):
@@ -332,6 +349,24 @@ class TestPromise(CareCase):
         promise = self._promise(user_id=self.rep.id)
         self.rep.care_substitute_id = self.agent
         self.patch(type(self.env["res.users"]), "is_out_of_office", _Away(self.rep.id))
+        self._due(promise.next_at)
+        self.assertEqual(promise.user_id, self.agent)
+        self.assertEqual(self._activities(promise).user_id, self.agent)
+
+    def test_who_has_the_day_off_on_which_it_is_due_is_not_reminded_but_who_stands_in(self):
+        promise = self._promise(user_id=self.rep.id)
+        self.rep.care_substitute_id = self.agent
+        resource = self.env["resource.resource"].create(
+            {"name": "Rep", "user_id": self.rep.id, "company_id": self.company.id}
+        )
+        self.env["resource.calendar.leaves"].create(
+            {
+                "resource_id": resource.id,
+                "calendar_id": self.company.resource_calendar_id.id,
+                "date_from": "2030-03-04 08:00:00",
+                "date_to": "2030-03-04 16:00:00",
+            }
+        )
         self._due(promise.next_at)
         self.assertEqual(promise.user_id, self.agent)
         self.assertEqual(self._activities(promise).user_id, self.agent)

@@ -37,9 +37,18 @@ class Workdays:
 
     def works(self, day):
         """Whether some opening hours of ``day`` are left beside the time off."""
-        start, end = self.at(day), self.at(day + DAY)
-        pieces = self._segments(start, end) if self._segments else [(start, end)]
-        return any(self._is_left(*piece) for piece in pieces)
+        return any(self._is_left(*piece, self._away) for piece in self._pieces(day))
+
+    def is_off(self, day, away=()):
+        """Whether time off takes all opening hours of ``day``; not of one that has none.
+
+        :param away: more pairs (from, to) of time off
+        """
+        away = sorted((*self._away, *away))
+        if not away:
+            return False
+        pieces = self._pieces(day)
+        return bool(pieces) and not any(self._is_left(*piece, away) for piece in pieces)
 
     def next(self, day):
         """``day``, or the next one on which the person works."""
@@ -58,9 +67,15 @@ class Workdays:
             day = self.next(day + DAY)
         return day
 
-    def _is_left(self, start, end):
+    def _pieces(self, day):
+        """The opening hours of a day."""
+        start, end = self.at(day), self.at(day + DAY)
+        return list(self._segments(start, end)) if self._segments else [(start, end)]
+
+    @staticmethod
+    def _is_left(start, end, away):
         """Whether the time off leaves something of a piece."""
-        for away_from, away_to in self._away:
+        for away_from, away_to in away:
             # time off is entered to the last second of a day
             away_to += timedelta(seconds=1)
             if away_from <= start < away_to:

@@ -6,6 +6,7 @@ from odoo.addons.customer_care.models import care_promise
 class CarePromise(models.Model):
     _inherit = "care.promise"
     _manual_fields = care_promise.CarePromise._manual_fields | {"lead_id"}
+    _link_fields = (*care_promise.CarePromise._link_fields, "lead_id")
 
     lead_id = fields.Many2one(
         "crm.lead", "Opportunity", index="btree_not_null", ondelete="set null"

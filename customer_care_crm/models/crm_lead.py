@@ -3,7 +3,7 @@ from odoo import api, fields, models
 
 class CrmLead(models.Model):
     _name = "crm.lead"
-    _inherit = ["crm.lead", "care.story.mixin"]
+    _inherit = ["crm.lead", "care.story.mixin", "care.mark.mixin"]
 
     # One2many only: no column is added to the table.
     care_journey_ids = fields.One2many(

@@ -1,7 +1,9 @@
 """Needs and promises of before the sale."""
 
+from lxml import etree
+
 from odoo import fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import Form, tagged
 
 from .common import CrmCase
@@ -113,6 +115,52 @@ class TestPromise(CrmCase):
         for record in (need, promise):
             with self.subTest(record), self.assertRaises(AccessError):
                 record.with_user(self.rep).write({"lead_id": foreign.id})
+
+    def test_nothing_hangs_on_another_customers_opportunity(self):
+        lead = self._lead()
+        other = self.env["res.partner"].create({"name": "Somebody else"})
+        for model, more in (("care.need", {}), ("care.promise", {"date_due": "2030-03-04"})):
+            records = self.env[model].with_user(self.rep)
+            with self.subTest(model), self.assertRaisesRegex(ValidationError, "is not of"):
+                records.create({"name": "x", "partner_id": other.id, "lead_id": lead.id, **more})
+        need = self.env["care.need"].with_user(self.rep)
+        need = need.create({"name": "x", "partner_id": other.id})
+        with self.assertRaisesRegex(ValidationError, "is not of"):
+            need.lead_id = lead
+        # a contact of the same company is the same customer
+        contact = self.env["res.partner"].create({"name": "Ann", "parent_id": self.customer.id})
+        self._take_down(self._lead(partner_id=contact.id), "care.need")
+
+    def test_key_customers_stand_out_on_opportunities(self):
+        self.env["care.profile"].create(
+            {
+                "partner_id": self.customer.id,
+                "company_id": self.company.id,
+                "tier_id": self.env.ref("customer_care.tier_key").id,
+                "note": "Hard of hearing: speak slowly.",
+            }
+        )
+        other = self.env["res.partner"].create({"name": "Somebody else"})
+        for lead, key in (
+            (self._lead(), True),
+            (self._lead(company_id=False, team_id=False), True),
+            (self._lead(partner_id=other.id), False),
+            (self._lead(partner_id=False), False),
+        ):
+            lead = lead.with_user(self.rep).with_company(self.company)
+            self.assertEqual(lead.care_is_key, key)
+            self.assertEqual(bool(lead.care_customer_note), key)
+        for xmlid, kind, mark in (
+            ("crm_lead_view_form", "form", "//widget[@name='web_ribbon'][@title='Key customer']"),
+            ("crm_lead_view_form", "form", "//field[@name='care_customer_note']"),
+            ("crm_case_tree_view_oppor", "list", "//field[@name='care_is_key']"),
+            ("crm_case_kanban_view_leads", "kanban", "//i[@title='Key customer']"),
+        ):
+            view = self.env.ref(f"crm.{xmlid}")
+            with self.subTest(mark):
+                leads = self.env["crm.lead"].with_user(self.rep)
+                arch = etree.fromstring(leads.get_view(view.id, kind)["arch"])
+                self.assertTrue(arch.xpath(mark))
 
     def test_an_agent_without_crm_takes_down_needs_as_ever(self):
         need = (
