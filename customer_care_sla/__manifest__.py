@@ -22,6 +22,7 @@
         "data/mail_activity_type.xml",
         "data/mail_template.xml",
         "data/care_sla_policy.xml",
+        "report/report_case_file.xml",
         "views/care_sla_clock_views.xml",
         "views/care_sla_setup_views.xml",
         "views/care_sla_policy_views.xml",

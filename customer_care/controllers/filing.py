@@ -11,9 +11,8 @@ from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.http import request
 from odoo.tools import consteq, email_normalize, hmac
 
-from odoo.addons.portal.controllers.portal import CustomerPortal
-
 from ..tools import filing
+from .portal import CarePortal
 
 #: Kinds that customers choose from; public mentions are found, not told.
 KINDS = ("complaint", "suggestion", "compliment", "enquiry")
@@ -28,7 +27,7 @@ TOO_FAST = 3
 TOO_LONG = 2 * 24 * 3600
 
 
-class FilingForm(CustomerPortal):
+class FilingForm(CarePortal):
     """What the forms have in common: reading, checking, keeping what was typed."""
 
     # ------------------------------------------------------------
@@ -459,7 +458,7 @@ class FilingForm(CustomerPortal):
                 errors["phone"] = request.env._("Tell us on which number to call you.")
             elif case and not request.env.user.share:
                 # somebody of ours looking at the customer's page does not ask for them
-                return request.redirect(case.get_portal_url())
+                return request.redirect(self._address_of(case))
             else:
                 asked = True
                 self._ask_for_call(partner, company, typed, case)

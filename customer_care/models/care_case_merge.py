@@ -47,6 +47,13 @@ class CareCase(models.Model):
         index="btree_not_null",
         groups=STAFF,
     )
+    # stays when retention takes the link away
+    told_twice = fields.Boolean(
+        readonly=True,
+        copy=False,
+        groups=STAFF,
+        help="It is counted with the case into which it was merged.",
+    )
     merged_ids = fields.One2many("care.case", "merged_into_id", "Merged Cases", groups=STAFF)
     duplicate_ids = fields.Many2many(
         "care.case",
@@ -58,7 +65,7 @@ class CareCase(models.Model):
 
     @property
     def _care_engine_fields(self):
-        return super()._care_engine_fields | {"merged_into_id"}
+        return super()._care_engine_fields | {"merged_into_id", "told_twice"}
 
     # ------------------------------------------------------------
     # Likely duplicates
@@ -211,6 +218,7 @@ class CareCase(models.Model):
         sources.write(
             {
                 "merged_into_id": target.id,
+                "told_twice": True,
                 "cancel_reason": self.env._("Merged into %s", target.number),
             }
         )
@@ -404,6 +412,12 @@ class CareCase(models.Model):
                     )
                 )
         return super()._check_stage(stage)
+
+    def _stage_events(self, before):
+        if self[:1].stage_category != "cancelled":
+            # what it was merged into was deleted, and it is the one that goes on
+            self.filtered("told_twice").write({"told_twice": False})
+        return super()._stage_events(before)
 
     def action_open_merged(self):
         """The case that this one was merged into."""

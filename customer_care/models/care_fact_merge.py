@@ -21,7 +21,7 @@ class CareFact(models.Model):
         own = facts.filtered(lambda fact: fact.res_model in MEASURED)
         own.unlink()
         # what add-ons measured goes where their rows went
-        (facts - own).write({"case_id": target.id})
+        (facts - own).write({"case_id": target.id, "confidential": target.confidential})
         self.sudo()._correct_repeats(cases | target)
 
     @api.model

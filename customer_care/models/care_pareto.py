@@ -5,6 +5,8 @@ from odoo.tools import SQL
 #: period -> days it looks back; none: all there is
 PERIODS = {"30": 30, "90": 90, "365": 365, "all": None}
 DIMENSIONS = ("cause", "category", "product")
+#: The few that make this share of all: the one that reaches it is still one of them.
+VITAL = 0.8
 
 
 class CarePareto(models.Model):
@@ -57,6 +59,9 @@ class CarePareto(models.Model):
     case_share = fields.Float("Share", readonly=True, aggregator="sum")
     case_cumulative = fields.Float("Cumulative Share", readonly=True, aggregator="max")
     case_rank = fields.Integer("Rank", readonly=True, aggregator="min")
+    is_vital = fields.Boolean(
+        "One of the Vital Few", readonly=True, help="With those before it makes the first 80 %."
+    )
     cost = fields.Monetary(readonly=True)
     cost_share = fields.Float("Share of Cost", readonly=True, aggregator="sum")
     cost_cumulative = fields.Float("Cumulative Share of Cost", readonly=True, aggregator="max")
@@ -137,6 +142,7 @@ class CarePareto(models.Model):
                     CASE n.dimension WHEN 'cause' THEN %(cause)s WHEN 'category' THEN %(category)s
                         ELSE %(product)s END, %(unknown)s) AS subject,
                 n.case_count, n.case_share, n.case_cumulative, n.case_rank,
+                n.case_cumulative - n.case_share < %(vital)s AS is_vital,
                 n.cost, n.cost_share, n.cost_cumulative, n.cost_rank
             FROM (
                 SELECT g.*,
@@ -168,6 +174,7 @@ class CarePareto(models.Model):
             category=name("category"),
             product=name("product"),
             unknown=self.env._("Not known"),
+            vital=VITAL,
             counted=SQL(" UNION ALL ").join(counted),
         )
 

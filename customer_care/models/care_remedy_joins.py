@@ -104,6 +104,21 @@ class CareFact(models.Model):
     )
 
     @api.model
+    def _merge(self, cases, target):
+        """What was counted of them is counted of a target that is over as well: it is not closed
+        a second time.
+        """
+        result = super()._merge(cases, target)
+        # sudo: facts belong to the engine
+        costs = self.sudo().search(
+            [("case_id", "=", target.id), ("measure", "=", "remedy_cost")], order="cycle"
+        )
+        if costs and target.stage_category == "closed":
+            missing = target.cost - sum(costs.mapped("numerator"))
+            costs[-1].numerator += max(missing, 0.0)
+        return result
+
+    @api.model
     def _of_closed(self, closed, chains):
         """Of a case that was closed twice since the last run, each time counts its own cost."""
         vals_list = super()._of_closed(closed, chains)

@@ -2,7 +2,7 @@ from lxml import html
 from markupsafe import Markup
 
 from odoo import api, models
-from odoo.tools import format_datetime
+from odoo.tools import format_datetime, formatLang
 
 
 class ReportCaseFile(models.AbstractModel):
@@ -21,9 +21,21 @@ class ReportCaseFile(models.AbstractModel):
             "docs": cases,
             "company": cases.company_id[:1] or self.env.company,
             "messages": self._messages(cases),
+            "promises": self._promises(cases),
             "label": self._label,
             "moment": self._moment,
+            "number": self._number,
         }
+
+    @api.model
+    def _promises(self, cases):
+        """What was promised about each case.
+
+        :return: dict id of case -> promises, as its reader may see them
+        """
+        promises = self.env["care.promise"].search([("case_id", "in", cases.ids)], order="id")
+        by_case = promises.grouped(lambda promise: promise.case_id.id)
+        return {case_id: by_case.get(case_id, promises.browse()) for case_id in cases.ids}
 
     @api.model
     def _messages(self, cases):
@@ -69,6 +81,11 @@ class ReportCaseFile(models.AbstractModel):
     def _label(self, record, name):
         """The word for the value of a selection."""
         return dict(record._fields[name]._description_selection(self.env)).get(record[name], "")
+
+    @api.model
+    def _number(self, value):
+        """A number as the reader's language writes it."""
+        return formatLang(self.env, value, digits=1)
 
     @api.model
     def _moment(self, record, value):

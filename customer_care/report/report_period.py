@@ -95,7 +95,9 @@ class ReportPeriod(models.AbstractModel):
         return {
             "rows": rows,
             "total": {name: sum(row[name] for row in rows) for name in names},
-            "closed": cases.search_count(wizard._domain_between("closed_at")),
+            "closed": cases.search_count(
+                [*wizard._domain_between("closed_at"), ("told_twice", "=", False)]
+            ),
             "open": cases.search_count(
                 [*wizard._domain(), ("stage_category", "not in", (*OVER, "resolved"))]
             ),

@@ -518,6 +518,7 @@ class TestMailDoor(MailCase):
         {"Auto_Submitted": "auto-generated (vacation)"},
         {"Precedence": "bulk"},
         {"Precedence": "auto_reply"},
+        {"Precedence": "list", "X_Auto_Response_Suppress": "All"},
         {"X_Autoreply": "yes"},
         {"X_Autorespond": "on"},
         {"Return_Path": "<>"},
@@ -554,6 +555,9 @@ class TestMailDoor(MailCase):
 
     def test_a_mail_that_says_it_is_no_machine_is_none(self):
         self.assertTrue(self._receive(Auto_Submitted="no"))
+
+    def test_what_a_person_writes_to_a_group_of_addresses_opens_a_case(self):
+        self.assertTrue(self._receive(Precedence="list", List_ID="<help.example.com>"))
 
     def test_a_sender_who_writes_without_end_is_stopped(self):
         cases = [self._receive(subject=f"Loop {i}") for i in range(24)]

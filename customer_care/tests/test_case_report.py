@@ -82,6 +82,57 @@ class TestCaseReport(CareCase, HttpCase):
             self.assertIn(word, text, word)
         self.assertIn("11:00:00", text, "in the company's zone")
 
+    def test_the_file_says_what_was_behind_it_and_what_was_promised(self):
+        cause = self.env["care.cause"].create({"name": "Wrong glue"})
+        self.case.cause_id = cause
+        action = self.env["care.action"].create(
+            {
+                "name": "Another supplier",
+                "cause_id": cause.id,
+                "case_ids": [Command.set(self.case.ids)],
+                "owner_id": self.agent.id,
+                "company_id": self.company.id,
+            }
+        )
+        action.sudo().result = "None came back in two months"
+        self.env["care.promise"].create(
+            {
+                "name": "Send the drawing",
+                "partner_id": self.customer.id,
+                "user_id": self.agent.id,
+                "company_id": self.company.id,
+                "case_id": self.case.id,
+                "date_due": "2026-03-10",
+            }
+        )
+        double = self._case(name="Told twice", owner_id=self.agent.id)
+        double._merge_into(self.case)
+        text = self._text(self._file(user=self.agent))
+        for word in (
+            "Wrong glue",
+            "Another supplier",
+            "None came back in two months",
+            "Send the drawing",
+            f"Told before as {double.number}",
+        ):
+            self.assertIn(word, text, word)
+        self.assertIn(f"Goes on as {self.case.number}", self._text(self._file(double)))
+
+    def test_a_mentions_source_and_our_answer_stand_in_the_file(self):
+        mention = self._case(
+            kind="mention",
+            name="One star",
+            source_name="A portal",
+            source_url="https://reviews.example.com/1",
+            stars="1",
+            owner_id=self.agent.id,
+        )
+        mention.public_answer = "We are sorry."
+        mention.action_answered_publicly()
+        text = self._text(self._file(mention))
+        for word in ("A portal", "https://reviews.example.com/1", "1 of 5 stars", "We are sorry."):
+            self.assertIn(word, text, word)
+
     def test_messages_are_marked_as_internal_or_the_customers(self):
         html = self._file()
         pieces = {
@@ -419,6 +470,21 @@ class TestCaseReport(CareCase, HttpCase):
         self.env.invalidate_all()
         after = dict(dict(values._counts(self._wizard()))["Kind"])
         self.assertEqual(after["Complaint"], before["Complaint"] - 1)
+
+    def test_a_merged_case_is_received_once_after_its_persons_are_gone_too(self):
+        double = self._case(received_at="2026-03-10 10:00:00", owner_id=self.agent.id)
+        for case in (self.case, double):
+            case.resolution = "Mended"
+            case.sudo()._enter_category("closed")
+        double.sudo().closed_at = self.case.sudo().closed_at = "2026-03-20 10:00:00"
+        double._merge_into(self.case)
+        values = self.env["report.customer_care.report_period"].with_user(self.leader)
+        before = values._received(self._wizard())
+        self.assertEqual((before["total"]["received"], before["closed"]), (1, 1))
+        double.sudo()._anonymize()
+        self.assertFalse(double.merged_into_id)
+        self.env.invalidate_all()
+        self.assertEqual(values._received(self._wizard()), before)
 
     def test_the_report_has_the_rights_of_who_prints(self):
         team = self.env["care.team"].create(

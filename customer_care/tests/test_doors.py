@@ -524,8 +524,10 @@ class TestCallMe(DoorCase):
         self.authenticate("care_agent", "care_agent")
         url = f"/my/cases/{case.id}/call"
         data = self._hidden(self.url_open(url))
-        self.url_open(url, data={**data, "phone": "123456789"})
+        answer = self.url_open(url, data={**data, "phone": "123456789"}, allow_redirects=False)
         self.assertEqual(self._cases(), before)
+        self.assertTrue(answer.headers["Location"].endswith(case.access_url))
+        self.assertFalse(case.access_token, "nor is one of ours given the customer's link")
 
     def test_without_a_login_a_number_is_enough(self):
         self.authenticate(None, None)

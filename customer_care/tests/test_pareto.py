@@ -47,6 +47,12 @@ class TestPareto(CareCase):
         )
         self.assertEqual(rows.mapped("case_rank"), [1, 2, 3])
 
+    def test_the_first_80_percent_reach_over_them(self):
+        self.assertEqual(self._rows(is_vital=True).mapped("subject"), ["Transport", "Appointment"])
+        for _n in range(40):
+            self._case(cause_id=self.causes[0].id)
+        self.assertEqual(self._rows(is_vital=True).mapped("subject"), ["Transport"])
+
     def test_by_cost_with_cumulative_share(self):
         rows = self._rows(order="cost_rank")
         self.assertEqual(rows.mapped("subject"), ["Appointment", "Transport", "Manual"])

@@ -32,6 +32,27 @@ class TestRemedyJoins(RemedyCase):
         remedy.amount = 30
         remedy.action_go()
 
+    def test_what_a_merged_case_cost_stays_in_the_figures_of_one_that_is_closed(self):
+        twin = self._case(owner_id=self.agent.id, order_id=self.order.id)
+        self._given(amount=20)
+        self._given(case=twin, amount=30)
+        with self._at(fields.Datetime.now() + timedelta(hours=1)):
+            for case in (self.case, twin):
+                case.resolution = "Mended"
+                case.action_resolve()
+                case._customer_answers("yes")
+        self._collect()
+        with self._at(fields.Datetime.now() + timedelta(hours=2)):
+            twin._merge_into(self.case)
+        self._collect()
+        costs = self.env["care.fact"].search(
+            [("case_id", "in", (self.case | twin).ids), ("measure", "=", "remedy_cost")]
+        )
+        self.assertEqual(
+            costs.mapped(lambda fact: (fact.case_id, fact.numerator, fact.denominator)),
+            [(self.case, 50, 1)],
+        )
+
     def test_an_offer_is_told_after_a_merge_with_the_case_it_belongs_to(self):
         twin = self._case(owner_id=self.agent.id, order_id=self.order.id)
         remedy = self._remedy(amount=30, case=twin)
@@ -102,6 +123,11 @@ class TestRemedyJoins(RemedyCase):
     # Measured
     # ------------------------------------------------------------
 
+    def _collect(self):
+        with self.enter_registry_test_mode():
+            self.env.ref("customer_care.ir_cron_facts").method_direct_trigger()
+        self.env.invalidate_all()
+
     def test_what_a_case_cost_is_a_fact(self):
         self._given()
         self.case.resolution = "Paid back"
@@ -110,9 +136,7 @@ class TestRemedyJoins(RemedyCase):
             self.case._customer_answers("yes")
 
         def collect():
-            with self.enter_registry_test_mode():
-                self.env.ref("customer_care.ir_cron_facts").method_direct_trigger()
-            self.env.invalidate_all()
+            self._collect()
             facts = self.env["care.fact"].search(
                 [("case_id", "=", self.case.id), ("measure", "=", "remedy_cost")], order="id"
             )

@@ -172,7 +172,11 @@ def is_automatic(message):
     """
     if (message.get("Auto-Submitted") or "no").strip().lower().split(";")[0] != "no":
         return True
-    if (message.get("Precedence") or "").strip().lower() in ("bulk", "junk", "list", "auto_reply"):
+    precedence = (message.get("Precedence") or "").strip().lower()
+    if precedence in ("bulk", "junk", "auto_reply"):
+        return True
+    # a group's address hands on what people write, and says that it is a list
+    if precedence == "list" and message.get("X-Auto-Response-Suppress") is not None:
         return True
     if any(message.get(name) is not None for name in _AUTOMATIC):
         return True

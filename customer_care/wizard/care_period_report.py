@@ -72,7 +72,7 @@ class CarePeriodReport(models.TransientModel):
 
     def _cases_domain(self):
         # told twice is received once
-        return [*self._domain_between("received_at"), ("merged_into_id", "=", False)]
+        return [*self._domain_between("received_at"), ("told_twice", "=", False)]
 
     def _facts_domain(self):
         return [*self._domain(), ("day", ">=", self.date_from), ("day", "<=", self.date_to)]

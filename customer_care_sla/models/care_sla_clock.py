@@ -1102,8 +1102,7 @@ class CareSlaClock(models.Model):
             first = live.sorted(lambda clock: (clock._promised_until(), clock.id))[:1]
             if not first:
                 continue
-            # each of these is promised more than once
-            many = not MEASURES_BY_NAME[measure].begins or measure == "update"
+            many = first._is_repeated()
             if not kept or (many and kept.state not in self._live_states):
                 number = max(target.cycle, kept.cycle + 1) if not many or kept else 1
                 first.write({"case_id": target.id, "cycle": number})
@@ -1113,6 +1112,11 @@ class CareSlaClock(models.Model):
                 if not until or first._promised_until() < until:
                     self._swap(kept, first)
                     first._fit()
+
+    def _is_repeated(self):
+        """Whether a case is promised this more than once."""
+        self.ensure_one()
+        return not MEASURES_BY_NAME[self.measure].begins or self.measure == "update"
 
     def _promised_until(self):
         """When it is due, or was before the pause; False while it is not planned."""

@@ -15,6 +15,9 @@ PROMISE_MEASURES = [
     ("green_unhappy", "Kept, but unhappy"),
 ]
 
+#: States of a promise that is counted, or will be.
+COUNTING = ("running", "paused", "met")
+
 
 class CareFact(models.Model):
     _inherit = "care.fact"  # pylint: disable=consider-merging-classes-inherited
@@ -29,6 +32,10 @@ class CareFact(models.Model):
     pause_reason = fields.Selection(
         REASONS, "Waited For", readonly=True, help="For whom the promise stood still."
     )
+
+    @property
+    def _share_measures(self):
+        return (*super()._share_measures, "promise_kept", "green_unhappy")
 
     @api.model
     def _selection_promise(self):
@@ -65,6 +72,10 @@ class CareFact(models.Model):
         """
         # what could never be planned was neither kept nor broken
         clocks = clocks.filtered("due_at")
+        merged = clocks.filtered("case_id.merged_into_id")
+        ends = {case: case._merged_end() for case in merged.case_id}
+        for case, end in ends.items():
+            clocks -= (merged & case.clock_ids)._told_twice(end)
         pieces = self._pieces_of(clocks)
         tiers = self._tiers(self.env["care.tenure"].union(*pieces.values()))
         pauses = (
@@ -85,6 +96,8 @@ class CareFact(models.Model):
                 **self._dimensions(piece, clock._record(), tiers, clock.stopped_at),
                 "promise": clock.measure,
             }
+            if end := ends.get(clock.case_id):
+                common.update(case_id=end.id, confidential=end.confidential)
             on_clock = self._measured_on(clock, piece.cycle)
             vals_list += [
                 {
@@ -116,6 +129,21 @@ class CareFact(models.Model):
         )
 
     @api.model
+    def _merge(self, cases, target):
+        """A promise that was given twice is counted once, whichever case it was given on."""
+        # sudo: facts belong to the engine
+        facts = self.sudo().search([("case_id", "in", cases.ids)])
+        of_clocks = facts.filtered(lambda fact: fact.res_model == "care.sla.clock")
+        of_pauses = facts.filtered(lambda fact: fact.res_model == "care.sla.pause")
+        clocks = facts.env["care.sla.clock"].browse(of_clocks.mapped("res_id")).exists()
+        twice = clocks._told_twice(target)
+        pauses = facts.env["care.sla.pause"].search([("clock_id", "in", twice.ids)])
+        gone = of_clocks.filtered(lambda fact: fact.res_id in twice._ids)
+        gone |= of_pauses.filtered(lambda fact: fact.res_id in pauses._ids)
+        gone.unlink()
+        return super()._merge(cases, target)
+
+    @api.model
     def _pieces_of(self, clocks):
         """dict clock -> the piece of tenure in which its promise was fulfilled."""
         tenures = self.env["care.tenure"].search(
@@ -143,6 +171,21 @@ class CareSlaClock(models.Model):
     counted_at = fields.Datetime(readonly=True, copy=False, help="When its facts were written.")
 
     _uncounted_idx = models.Index("(id) WHERE state = 'met' AND counted_at IS NULL")
+
+    def _told_twice(self, target):
+        """The ones among these promises, of cases that are a part of ``target``, that are not
+        counted: ``target`` has the same one. One that was broken counts whatever it was merged
+        into, and so does each of a kind that is given anew every time.
+
+        :param target: a case, as superuser
+        """
+        given = target.clock_ids.filtered(lambda clock: clock.state in COUNTING)
+        once = {"stage", *given.filtered(lambda clock: not clock._is_repeated()).mapped("measure")}
+        return self.filtered(
+            lambda clock: (
+                clock.case_id != target and not clock.breached_at and clock.measure in once
+            )
+        )
 
     def write(self, vals):
         if "state" in vals and "counted_at" not in vals:

@@ -158,8 +158,156 @@ class TestPromiseFacts(SlaCase):
         self.assertIn("green_unhappy", action["domain"])
 
     # ------------------------------------------------------------
+    # Cases that become one
+    # ------------------------------------------------------------
+
+    def _merge(self, source, target, moment=MONDAY_17):
+        with self._at(moment):
+            source._merge_into(target)
+            self.env.flush_all()
+        self.env.invalidate_all()
+
+    def _told(self, cases, *measures):
+        """What is counted of these cases: (case, promise, numerator) sorted."""
+        facts = self.env["care.fact"].search(
+            [
+                ("case_id", "in", cases.ids),
+                ("measure", "in", measures or ("promise_kept", "promise_time")),
+            ]
+        )
+        return sorted(
+            (fact.case_id.name, fact.measure, fact.promise, fact.numerator) for fact in facts
+        )
+
+    def test_a_promise_given_on_two_cases_that_become_one_is_counted_once(self):
+        for counted_before in (True, False):
+            with self.subTest(counted_before=counted_before):
+                first = self._case_at(MONDAY_9, name="First")
+                second = self._case_at(MONDAY_10, name="Second")
+                for case in (first, second):
+                    self._answer(case, MONDAY_10)
+                self._resolve(second, MONDAY_13)
+                if counted_before:
+                    self._collect()
+                    self.assertEqual(len(self._told(second, "promise_kept")), 2)
+                self._merge(second, first)
+                self._resolve(first, MONDAY_17)
+                self._collect()
+                self._collect()
+                self.assertEqual(
+                    self._told(first | second),
+                    [
+                        ("First", "promise_kept", "first_response", 1),
+                        ("First", "promise_kept", "resolution", 1),
+                        ("First", "promise_time", "first_response", 0),
+                        ("First", "promise_time", "resolution", 0),
+                    ],
+                )
+
+    def test_a_broken_promise_is_not_lost_by_merging(self):
+        for counted_before in (True, False):
+            with self.subTest(counted_before=counted_before):
+                late = self._case_at(MONDAY_9, name="Late")
+                soon = self._case_at(MONDAY_13, name="Soon")
+                for case in (late, soon):
+                    self._answer(case, MONDAY_17)
+                if counted_before:
+                    self._collect()
+                self._merge(late, soon)
+                self._collect()
+                self.assertEqual(
+                    self._told(late | soon, "promise_kept"),
+                    [
+                        ("Soon", "promise_kept", "first_response", 0),
+                        ("Soon", "promise_kept", "first_response", 1),
+                    ],
+                )
+
+    def test_what_only_the_merged_case_was_promised_is_counted_of_the_one_that_goes_on(self):
+        answered = self._case_at(MONDAY_9, name="Answered")
+        self._answer(answered, MONDAY_10)
+        self._collect()
+        with self._at(MONDAY_10):
+            imported = self._case(channel="import", received_at=MONDAY_10, name="From the list")
+        self._merge(answered, imported)
+        self._collect()
+        self.assertEqual(
+            self._told(answered | imported, "promise_kept"),
+            [("From the list", "promise_kept", "first_response", 1)],
+        )
+
+    def test_a_chain_of_merges_counts_a_promise_once(self):
+        cases = [self._case_at(MONDAY_9, name=name) for name in ("One", "Two", "Three")]
+        for case in (cases[0], cases[2]):
+            self._answer(case, MONDAY_10)
+        self._collect()
+        with self._at(MONDAY_10):
+            middle = self._case(channel="import", received_at=MONDAY_10, name="Between")
+        self._merge(cases[0], middle)
+        self._merge(middle, cases[2])
+        self._collect()
+        self.assertEqual(
+            self._told(cases[0] | middle | cases[2], "promise_kept"),
+            [("Three", "promise_kept", "first_response", 1)],
+        )
+
+    def test_pauses_of_a_promise_that_is_not_counted_are_not_counted_either(self):
+        first, second = self._case_at(FRIDAY_16, name="A"), self._case_at(FRIDAY_16, name="B")
+        for case in (first, second):
+            self._stage(case, "waiting_customer", FRIDAY_16)
+            self._stage(case, "progress", MONDAY_10)
+            self._resolve(case, MONDAY_13)
+        self._collect()
+        self._merge(second, first)
+        self._collect()
+        self.assertEqual(
+            self._told(first | second, "promise_pause"), [("A", "promise_pause", "resolution", 0)]
+        )
+
+    def test_facts_that_come_to_a_confidential_case_are_confidential(self):
+        self._user("care_keeper", "customer_care.group_confidential")
+        for counted_before in (True, False):
+            with self.subTest(counted_before=counted_before):
+                open_case = self._case_at(MONDAY_9, name="Open")
+                self._answer(open_case, MONDAY_17)
+                sealed = self._case_at(MONDAY_13, name="Sealed", confidential=True)
+                if counted_before:
+                    self._collect()
+                self._merge(open_case, sealed)
+                self._collect()
+                facts = self._facts(sealed, "promise_kept", "promise_time")
+                self.assertEqual(len(facts), 2)
+                self.assertTrue(all(facts.mapped("confidential")))
+
+    # ------------------------------------------------------------
     # Reports
     # ------------------------------------------------------------
+
+    def test_promises_kept_and_unhappy_customers_are_told_as_shares(self):
+        self._insert((True, 1, 0), (False, 9, 0))
+        self._insert((True, 1, 0), res_id=2 * 10**6)
+        self.env["care.fact"].search(
+            [("res_id", "=", 2 * 10**6), ("measure", "=", "promise_kept")]
+        ).measure = "green_unhappy"
+        rows = self.env["care.fact.summary"].search([("company_id", "=", self.company.id)])
+        self.assertEqual(
+            {row.measure: (row.nature, row.share) for row in rows},
+            {
+                "promise_kept": ("share", 0.5),
+                "green_unhappy": ("share", 1),
+                "promise_time": ("time", 0),
+            },
+        )
+        report = self.env["care.period.report"].create(
+            {
+                "company_id": self.company.id,
+                "date_from": "2026-03-01",
+                "date_to": "2026-03-31",
+            }
+        )
+        figures = self.env["report.customer_care.report_period"]._figures(report)
+        kept = {row["measure"]: row["rate"] for row in figures}["Promise kept"]
+        self.assertEqual(kept, "50 %")
 
     def _insert(self, *rows, **vals):
         """Facts as the engine writes them: kept or late, so many hours, paused for so long."""

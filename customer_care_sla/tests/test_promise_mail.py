@@ -1,5 +1,6 @@
 from odoo import Command
 from odoo.tests import tagged
+from odoo.tools import html2plaintext
 
 from .common import MONDAY_9, MONDAY_10, MONDAY_13, SlaCase
 
@@ -70,3 +71,14 @@ class TestPromiseMail(SlaCase):
         self._stage(case, "waiting_customer", MONDAY_10)
         self.env.invalidate_all()
         self.assertIn("we wait for your answer", case.with_user(user)._care_promise_lines()[-1])
+
+    def test_the_complaint_file_says_what_was_promised_and_what_became_of_it(self):
+        case = self._case_at(MONDAY_9, owner_id=self.agent.id)
+        with self._at(MONDAY_10):
+            self.env["care.sla.clock"]._answered(case, self.agent)
+        reports = self.env["ir.actions.report"].with_user(self.agent)
+        content, _type = reports._render_qweb_html("customer_care.report_case_file", case.ids)
+        text = " ".join(html2plaintext(content.decode()).split())
+        self.assertIn("Promised times", text)
+        self.assertRegex(text, r"First answer 4 hours .*01:00:00 PM .*10:00:00 AM Met")
+        self.assertIn("Solution", text)
