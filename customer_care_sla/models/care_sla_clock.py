@@ -27,6 +27,9 @@ AHEAD = timedelta(minutes=6)
 SNAPSHOTS = 256
 #: Terms of a clock that says nothing of them.
 TERMS = {"waits": {"customer": 0}, "reopen": "resume"}
+#: How often a clock is looked at again in one run because its own levels changed its record:
+#: each level passes once, and raises the severity by one step at most.
+ROUNDS = 8
 #: Records in one transaction's worth of planning when the addon is installed.
 LIVE_BATCH = 1000
 
@@ -1182,6 +1185,15 @@ class CareSlaClock(models.Model):
 
     def _run_due(self):
         now = self._now()
+        clocks = self
+        for _round in range(ROUNDS):
+            clocks._run_once(now)
+            # a level may have changed the record, and with it what is promised and due
+            clocks = clocks.filtered(lambda clock: clock.next_at and clock.next_at <= now)
+            if not clocks:
+                return
+
+    def _run_once(self, now):
         self.filtered(lambda clock: clock.state in self._waiting_states)._replan(now)
         self.filtered(lambda clock: clock.state == "paused")._stop_waiting(now)
         self.filtered(lambda clock: clock.state == "running")._pass_levels(now)
