@@ -78,9 +78,11 @@ class CareSlaApply(models.Model):
 
     @api.depends("policy_id", "company_id", "state")
     def _compute_preview(self):
+        mine = self.env.companies
         # sudo: numbers of all open promises; only managers may make such a row
         for row in self.sudo():
-            draft = row.state == "draft"
+            # no number of a company in which one does not work
+            draft = row.state == "draft" and (self.env.su or row.company_id in mine)
             count = change = late = 0
             clocks = self.env["care.sla.clock"].sudo()
             if draft and row.policy_id:
@@ -101,6 +103,21 @@ class CareSlaApply(models.Model):
     def create(self, vals_list):
         self._check_manager()
         return super().create(vals_list)
+
+    def write(self, vals):
+        # what the engine works through is what its rights were checked for
+        if self._due_user_fields & vals.keys() and not self.env.su:
+            if any(row.state != "draft" for row in self):
+                raise UserError(
+                    self.env._(
+                        "It has been started: what it is about stays as it was. Make a new one."
+                    )
+                )
+        result = super().write(vals)
+        if "company_id" in vals:
+            # the rules again: it may be nobody's any more who moves it
+            self.check_access("write")
+        return result
 
     def action_start(self):
         """Apply it, in the background."""

@@ -227,6 +227,9 @@ class CareSlaPolicy(models.Model):
     def write(self, vals):
         companies = self._companies()
         result = super().write(vals)
+        if "company_id" in vals:
+            # the rules again: nobody promises for a company in which they do not work
+            self.check_access("write")
         self._changed(companies)
         return result
 
