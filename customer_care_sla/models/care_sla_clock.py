@@ -281,6 +281,7 @@ class CareSlaClock(models.Model):
     def _compute_reason(self):
         texts = {
             "customer": self.env._("%s: promised to this customer."),
+            "sold": self.env._("%s: promised with what was sold."),
             "tier": self.env._("%s: promised to the customer's tier."),
             "everybody": self.env._("%s: promised to everybody."),
             "no_line": self.env._("Not %s: it promises nothing for this and the severity."),

@@ -16,6 +16,11 @@ PAUSES = {
 }
 
 
+#: How near a policy may be to a record, the nearest first; clocks keep these words.
+RANKS = ("customer", "sold", "tier", "everybody")
+CUSTOMER, SOLD, TIER, EVERYBODY = range(len(RANKS))
+
+
 class Line(NamedTuple):
     """What a policy says about one measure."""
 
@@ -376,15 +381,15 @@ class CareSlaPolicy(models.Model):
 
     @api.model
     def _rank(self, policy, record, tiers):
-        """How near a policy is to a customer: 0 their own, 1 their tier's, 2 anybody's;
-        None when it is for others."""
+        """How near a policy is to a customer, as an index of :data:`RANKS`: their own, their
+        tier's, anybody's; None when it is for others."""
         if policy.partners and not policy.partners.isdisjoint(
             (record.partner_id.id, record.commercial_partner_id.id)
         ):
-            return 0
+            return CUSTOMER
         if policy.tiers and tiers and record.tier_id.id in policy.tiers:
-            return 1
-        return None if policy.partners or policy.tiers else 2
+            return TIER
+        return None if policy.partners or policy.tiers else EVERYBODY
 
     @api.model
     def _match_of(self, matches, policy, record):
@@ -399,7 +404,6 @@ class CareSlaPolicy(models.Model):
         :param candidates: (rank, policy, True, False or why the filter cannot tell)
         :param about: see :meth:`_line_key`
         """
-        ranks = ("customer", "tier", "everybody")
         choices = {}
         for measure in measures:
             why = []
@@ -412,7 +416,7 @@ class CareSlaPolicy(models.Model):
                 elif line.kind == "none" and match is True:
                     break
                 else:
-                    why.append([policy.id, ranks[rank]])
+                    why.append([policy.id, RANKS[rank]])
                     error = match if isinstance(match, str) else ""
                     choices[measure] = Choice(policy, line, why, error)
                     break
