@@ -566,35 +566,40 @@ class CareSlaClock(models.Model):
         return False
 
     @api.model
-    def _start_live(self, cases):
-        """Open cases that are there already get their promises, counted from now.
+    def _start_live(self, records):
+        """Open records that are there already get their promises, counted from now.
 
         Nobody had promised them anything before, so nothing is late and nobody is told.
         What has been done already (acknowledged, answered) is not promised any more.
+
+        :param records: cases or journeys
         """
-        now = self._now()
-        begun = those("care.case", "case_opened")
-        for ids in split_every(LIVE_BATCH, cases.ids):
-            mine = cases.browse(ids)
-            answered = mine._care_answered()
-            told = (
-                self.env["care.notice"]
-                .search(
-                    [
-                        ("case_id", "in", (mine - answered).ids),
-                        ("kind", "=", "case_received"),
-                        ("state", "=", "done"),
-                    ]
-                )
-                .case_id
-            )
-            entries = {case: case.entries for case in mine}
-            self._start(mine, now, ["stage"], entries)
-            rest = set(begun) - {"stage"}
-            self._start(answered, now, rest - {"acknowledgement", "first_response"})
-            self._start(told, now, rest - {"acknowledgement"})
-            self._start(mine - answered - told, now, rest)
+        for ids in split_every(LIVE_BATCH, records.ids):
+            mine = records.browse(ids)
+            entries = {record: record.entries for record in mine}
+            self._start(mine, self._now(), ["stage"], entries)
+            self._start_begun(mine, self._now())
             self.env.cr.flush()
+
+    @api.model
+    def _start_begun(self, cases, now):
+        """What has begun with these open cases and is not done yet."""
+        rest = set(those("care.case", "case_opened")) - {"stage"}
+        answered = cases._care_answered()
+        told = (
+            self.env["care.notice"]
+            .search(
+                [
+                    ("case_id", "in", (cases - answered).ids),
+                    ("kind", "=", "case_received"),
+                    ("state", "=", "done"),
+                ]
+            )
+            .case_id
+        )
+        self._start(answered, now, rest - {"acknowledgement", "first_response"})
+        self._start(told, now, rest - {"acknowledgement"})
+        self._start(cases - answered - told, now, rest)
 
     @api.model
     def _prepare_plans(self, jobs, now, silent=False):
