@@ -23,6 +23,8 @@ NEXT = (
 FOLLOWING = ("promise_status", "promise_late", "promise_label")
 #: What of a clock shows on its case.
 SHOWN = {"case_id", "due_at", "held_due_at", "measure", "risk_at", "state"}
+#: So many late cases are looked up first; more are found soon in whatever order.
+FEW = 1000
 #: How a promise stands, the one to look at first before the others.
 STATUSES = [
     ("late", "Late"),
@@ -97,28 +99,15 @@ class CareSlaClock(models.Model):
                 worktime = self.env["care.worktime"].browse(vals["worktime_id"])
                 memo[key] = self._risk_moment(worktime, vals["due_at"], levels)
             vals["risk_at"] = memo[key]
-        cases = self.env["care.case"].browse(
-            {vals["case_id"] for vals in vals_list if vals.get("case_id")}
-        )
-
-        def show(insert):
-            # as they were before and the new ones, which the statement cannot see yet
-            live = SQL(
-                "SELECT * FROM care_sla_clock WHERE case_id = ANY(%s) UNION ALL SELECT * FROM new",
-                list(cases.ids),
-            )
-            return SQL(
-                "WITH new AS (%s), clocks AS (%s), %s SELECT id FROM new",
-                insert,
-                live,
-                cases._next_sql(SQL("clocks")),
-            )
-
         # sudo: the case shows its promises, whoever made them
-        cases = cases.sudo()
-        clocks = insert_new(self, vals_list, show if cases else None)
-        cases.invalidate_recordset([*NEXT, *FOLLOWING], flush=False)
-        return clocks
+        cases = self.env["care.case"].sudo()
+        cases = cases.browse({vals["case_id"] for vals in vals_list if vals.get("case_id")})
+        # as they were before and the new ones, which the statement cannot see yet
+        live = SQL(
+            "SELECT * FROM care_sla_clock WHERE case_id = ANY(%s) UNION ALL SELECT * FROM new",
+            list(cases.ids),
+        )
+        return cases._show_together(live, lambda show: insert_new(self, vals_list, show))
 
     def write(self, vals):
         before = self.case_id if "case_id" in vals else self.env["care.case"]
@@ -256,6 +245,30 @@ class CareCase(models.Model):
         self.env.execute_query(SQL("WITH %s SELECT id FROM shown", cases._next_sql(table)))
         cases.invalidate_recordset(NEXT, flush=False)
 
+    def _show_together(self, clocks, work):
+        """Bring these cases up to date in the statement that writes something else.
+
+        :param SQL clocks: their clocks, as a query; ``new`` there is what the statement writes
+        :param work: called with what makes the statement of both of that of the other, which
+            returns ids; None where there are no cases
+        :return: what ``work`` returns
+        """
+        if not self:
+            return work(None)
+        for name in NEXT:
+            # or they would be brought up to date once more, before
+            self.env.remove_to_compute(self._fields[name], self)
+        result = work(
+            lambda other: SQL(
+                "WITH new AS (%s), clocks AS (%s), %s SELECT id FROM new",
+                other,
+                clocks,
+                self._next_sql(SQL("clocks")),
+            )
+        )
+        self.invalidate_recordset([*NEXT, *FOLLOWING], flush=False)
+        return result
+
     def _next_sql(self, clocks):
         """The parts of a statement that bring these cases up to date, under the name ``shown``.
 
@@ -317,7 +330,7 @@ class CareCase(models.Model):
     @api.depends(*NEXT)
     @api.depends_context("tz", "lang")
     def _compute_promise_label(self):
-        """A few words for lists and exports."""
+        """A few words for exports."""
         measures = dict(self._fields["promise_measure"]._description_selection(self.env))
         for case in self:
             measure = measures.get(case.promise_measure)
@@ -374,6 +387,8 @@ class CareCase(models.Model):
         if operator != "in":
             return NotImplemented
         domains = self._promise_domains()
+        if "late" in value:
+            domains["late"] = self._late_by_index(domains["late"])
         found = [domains[status] for status in domains if status in value]
         if False in value:
             found.append(
@@ -388,7 +403,33 @@ class CareCase(models.Model):
         if operator != "in" or set(value) not in ({True}, {False}):
             return NotImplemented
         late = self._promise_domains()["late"]
-        return late if True in value else ~late
+        return self._late_by_index(late) if True in value else ~late
+
+    @api.model
+    def _late_by_index(self, domain):
+        """The cases that are late, by name where they are few.
+
+        PostgreSQL knows how many are due in a month or so, not how many are due by now: it takes
+        a few late ones among many for thousands, and looks for them along the order of the
+        register, through all of it.
+
+        :param domain: what they are by their columns
+        """
+        self.flush_model(["promise_broken", "promise_due_at"])
+        rows = self.env.execute_query(
+            SQL(
+                """
+                (SELECT id FROM care_case WHERE promise_broken IS TRUE LIMIT %(limit)s)
+                UNION ALL
+                (SELECT id FROM care_case WHERE promise_due_at < %(now)s LIMIT %(limit)s)
+                """,
+                now=self._promise_now(),
+                limit=FEW + 1,
+            )
+        )
+        if len(rows) > FEW:
+            return domain
+        return Domain("id", "in", [case_id for (case_id,) in rows])
 
     def _field_to_sql(self, alias, field_expr, query=None):
         if field_expr != "promise_status":
