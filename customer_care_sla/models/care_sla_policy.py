@@ -193,14 +193,18 @@ class CareSlaPolicy(models.Model):
         result = super()._compute_retry_ids()
         # sudo: a policy's reader sees its errors, whatever cases they may see
         clocks = self.env["care.sla.clock"].sudo()
-        waiting = clocks.search(
-            [("policy_id", "in", self.ids), ("state", "in", clocks._waiting_states)],
-            order="id desc",
-        ).grouped("policy_id")
+        waiting = {
+            policy.id: (count, clocks.browse(last))
+            for policy, count, last in clocks._read_group(
+                [("policy_id", "in", self.ids), ("state", "in", clocks._waiting_states)],
+                ["policy_id"],
+                ["__count", "id:max"],
+            )
+        }
         for policy in self:
-            failed = waiting.get(policy.sudo(), clocks)
-            policy.retry_count += len(failed)
-            policy.last_error = failed[:1].error or policy.last_error
+            count, last = waiting.get(policy.id, (0, clocks))
+            policy.retry_count += count
+            policy.last_error = last.error or policy.last_error
         return result
 
     @api.constrains("calendar_id", "company_id")
