@@ -23,8 +23,6 @@ NEXT = (
 FOLLOWING = ("promise_status", "promise_late", "promise_label")
 #: What of a clock shows on its case.
 SHOWN = {"case_id", "due_at", "held_due_at", "measure", "risk_at", "state"}
-#: So many late cases are looked up first; more are found soon in whatever order.
-FEW = 1000
 #: How a promise stands, the one to look at first before the others.
 STATUSES = [
     ("late", "Late"),
@@ -387,8 +385,6 @@ class CareCase(models.Model):
         if operator != "in":
             return NotImplemented
         domains = self._promise_domains()
-        if "late" in value:
-            domains["late"] = self._late_by_index(domains["late"])
         found = [domains[status] for status in domains if status in value]
         if False in value:
             found.append(
@@ -403,33 +399,7 @@ class CareCase(models.Model):
         if operator != "in" or set(value) not in ({True}, {False}):
             return NotImplemented
         late = self._promise_domains()["late"]
-        return self._late_by_index(late) if True in value else ~late
-
-    @api.model
-    def _late_by_index(self, domain):
-        """The cases that are late, by name where they are few.
-
-        PostgreSQL knows how many are due in a month or so, not how many are due by now: it takes
-        a few late ones among many for thousands, and looks for them along the order of the
-        register, through all of it.
-
-        :param domain: what they are by their columns
-        """
-        self.flush_model(["promise_broken", "promise_due_at"])
-        rows = self.env.execute_query(
-            SQL(
-                """
-                (SELECT id FROM care_case WHERE promise_broken IS TRUE LIMIT %(limit)s)
-                UNION ALL
-                (SELECT id FROM care_case WHERE promise_due_at < %(now)s LIMIT %(limit)s)
-                """,
-                now=self._promise_now(),
-                limit=FEW + 1,
-            )
-        )
-        if len(rows) > FEW:
-            return domain
-        return Domain("id", "in", [case_id for (case_id,) in rows])
+        return late if True in value else ~late
 
     def _field_to_sql(self, alias, field_expr, query=None):
         if field_expr != "promise_status":

@@ -18,8 +18,6 @@ from .common import (
     quiet,
 )
 
-NEXT_MODULE = "odoo.addons.customer_care_sla.models.care_sla_next"
-
 
 @tagged("post_install", "-at_install")
 class TestNextDue(SlaCase):
@@ -116,25 +114,6 @@ class TestNextDue(SlaCase):
                 for other in ("late", "risk", "today", "running", "paused", "failed", False):
                     found = case.search([("id", "=", case.id), ("promise_status", "=", other)])
                     self.assertEqual(found, case if other == status else case.browse(), other)
-
-    def test_late_ones_are_found_whether_they_are_few_or_many(self):
-        late, other, calm = (self._case_at(MONDAY_9, name=name) for name in "abc")
-        self._resolve(calm, TUESDAY_10)
-        with self._at(TUESDAY_10):
-            for few in (1000, 1, 0):
-                with self._patched(f"{NEXT_MODULE}.FEW", few):
-                    for domain in (
-                        [("promise_status", "in", ["late", "risk"])],
-                        [("promise_late", "=", True)],
-                    ):
-                        found = self.env["care.case"].search(
-                            [("company_id", "=", self.company.id), *domain]
-                        )
-                        self.assertEqual(found, late | other, (few, domain))
-                    others = self.env["care.case"].search(
-                        [("company_id", "=", self.company.id), ("promise_late", "=", False)]
-                    )
-                    self.assertEqual(others, calm)
 
     def test_due_today_ends_at_the_users_midnight(self):
         self.policy.target_ids = [
