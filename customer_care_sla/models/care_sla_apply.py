@@ -6,6 +6,8 @@ from odoo.fields import Domain
 
 #: Clocks or cases looked at in one transaction.
 CHUNK = 500
+#: Models of what may be promised something -> up to where they have been looked at.
+LAST = {"care.case": "last_case_id", "care.journey": "last_journey_id"}
 #: Clocks that a preview looks at.
 PREVIEW = 10_000
 
@@ -34,7 +36,8 @@ class CareSlaApply(models.Model):
         "Policy",
         ondelete="cascade",
         index="btree_not_null",
-        help="Empty: open cases get what is promised, nothing that is promised already changes.",
+        help="Empty: open cases and journeys get what is promised, nothing that is promised "
+        "already changes.",
     )
     company_id = fields.Many2one(
         "res.company",
@@ -44,13 +47,14 @@ class CareSlaApply(models.Model):
         index=True,
     )
     also_new = fields.Boolean(
-        "Also Promise to Open Cases",
-        help="What open cases were never promised is promised to them now, counted from now.",
+        "Also Promise to What Is Open",
+        help="Open cases and journeys that were never promised anything are promised it now, "
+        "counted from now.",
     )
     open_count = fields.Integer("Open Promises", compute="_compute_preview")
     change_count = fields.Integer("Would Change", compute="_compute_preview")
     late_count = fields.Integer("Of These Late Then", compute="_compute_preview")
-    new_count = fields.Integer("Open Cases Without a Promise", compute="_compute_preview")
+    new_count = fields.Integer("Open Without a Promise", compute="_compute_preview")
     is_partial = fields.Boolean(compute="_compute_preview")
     total = fields.Integer("To Look At", readonly=True)
     done_count = fields.Integer("Looked At", readonly=True)
@@ -59,6 +63,7 @@ class CareSlaApply(models.Model):
     progress = fields.Float(compute="_compute_progress")
     last_id = fields.Integer(readonly=True)
     last_case_id = fields.Integer(readonly=True)
+    last_journey_id = fields.Integer(readonly=True)
 
     # ------------------------------------------------------------
     # Fields
@@ -67,7 +72,7 @@ class CareSlaApply(models.Model):
     @api.depends("policy_id", "company_id")
     def _compute_display_name(self):
         for row in self:
-            row.display_name = row.policy_id.name or self.env._("Open cases")
+            row.display_name = row.policy_id.name or self.env._("What is open")
 
     @api.depends("done_count", "total", "state")
     def _compute_progress(self):
@@ -78,9 +83,11 @@ class CareSlaApply(models.Model):
 
     @api.depends("policy_id", "company_id", "state")
     def _compute_preview(self):
+        mine = self.env.companies
         # sudo: numbers of all open promises; only managers may make such a row
         for row in self.sudo():
-            draft = row.state == "draft"
+            # no number of a company in which one does not work
+            draft = row.state == "draft" and (self.env.su or row.company_id in mine)
             count = change = late = 0
             clocks = self.env["care.sla.clock"].sudo()
             if draft and row.policy_id:
@@ -91,7 +98,7 @@ class CareSlaApply(models.Model):
                     late += bool(vals and vals.get("breached_at"))
             row.open_count, row.change_count, row.late_count = count, change, late
             row.is_partial = count > PREVIEW
-            row.new_count = draft and self.env["care.case"].sudo().search_count(row._cases())
+            row.new_count = draft and row._count_new()
 
     # ------------------------------------------------------------
     # Buttons
@@ -101,6 +108,21 @@ class CareSlaApply(models.Model):
     def create(self, vals_list):
         self._check_manager()
         return super().create(vals_list)
+
+    def write(self, vals):
+        # what the engine works through is what its rights were checked for
+        if self._due_user_fields & vals.keys() and not self.env.su:
+            if any(row.state != "draft" for row in self):
+                raise UserError(
+                    self.env._(
+                        "It has been started: what it is about stays as it was. Make a new one."
+                    )
+                )
+        result = super().write(vals)
+        if "company_id" in vals:
+            # the rules again: it may be nobody's any more who moves it
+            self.check_access("write")
+        return result
 
     def action_start(self):
         """Apply it, in the background."""
@@ -115,7 +137,7 @@ class CareSlaApply(models.Model):
         row = self.sudo()
         total = row.env["care.sla.clock"].search_count(row._clocks()) if row.policy_id else 0
         if row.also_new:
-            total += row.env["care.case"].search_count(row._cases())
+            total += row._count_new()
         row.write(
             {
                 "state": "planned",
@@ -140,14 +162,14 @@ class CareSlaApply(models.Model):
 
     @api.model
     def _offer_live(self):
-        """A draft for each company with open cases that were never promised anything: its
+        """A draft for each company with open records that were never promised anything: its
         managers find it, with the count, and apply it or leave it.
         """
         # sudo: when the add-on is installed
         rows = self.sudo()
         for company in rows.env["res.company"].search(Domain.TRUE):  # there are few
             draft = rows.new({"company_id": company.id})
-            if rows.env["care.case"].search_count(draft._cases(), limit=1):
+            if draft._count_new(limit=1):
                 rows.create({"company_id": company.id, "also_new": True})
 
     @api.autovacuum
@@ -170,13 +192,29 @@ class CareSlaApply(models.Model):
             "state", "in", ("running", "paused")
         )
 
-    def _cases(self):
-        """Open cases that were never promised anything."""
+    def _open_models(self):
+        """Of which models this promises something to records that have no promise yet."""
+        self.ensure_one()
+        if self.policy_id:
+            return [self.policy_id.res_model]
+        book = self.env["care.sla.policy"]._book_of(self.company_id)
+        return [name for name in LAST if name in {model for model, _measure in book.promised}]
+
+    def _unpromised(self):
+        """Open cases (or journeys) that were never promised anything."""
         self.ensure_one()
         return (
             Domain("company_id", "=", self.company_id.id)
             & Domain("stage_category", "in", ("open", "waiting"))
             & Domain("clock_ids", "=", False)
+        )
+
+    def _count_new(self, limit=None):
+        """How many open records have no promise yet, as superuser."""
+        # sudo: a number; callers look at who asks
+        return sum(
+            self.env[name].sudo().search_count(self._unpromised(), limit=limit)
+            for name in self._open_models()
         )
 
     def _changes(self, clocks):
@@ -225,6 +263,11 @@ class CareSlaApply(models.Model):
         if not found:
             return None
         found._settle()
+        # what was due before is told of
+        now = clocks._now()
+        found.filtered(
+            lambda clock: clock.state == "running" and clock.next_at and clock.next_at <= now
+        )._pass_levels(now)
         changed = clocks._change_to(self._changes(found))
         return {
             "last_id": found[-1].id,
@@ -233,21 +276,24 @@ class CareSlaApply(models.Model):
         }
 
     def _start_some(self):
-        """Go on with the open cases; None when there are no more."""
+        """Go on with what is open; None when there is no more."""
         if not self.also_new:
             return None
-        cases = self.env["care.case"].search(
-            self._cases() & Domain("id", ">", self.last_case_id), order="id", limit=CHUNK
-        )
-        if not cases:
-            return None
-        self.env["care.sla.clock"]._start_live(cases)
-        started = self.env["care.sla.clock"].search_count([("case_id", "in", cases.ids)])
-        return {
-            "last_case_id": cases[-1].id,
-            "done_count": self.done_count + len(cases),
-            "started_count": self.started_count + started,
-        }
+        clocks = self.env["care.sla.clock"]
+        for name in self._open_models():
+            last = LAST[name]
+            found = self.env[name].search(
+                self._unpromised() & Domain("id", ">", self[last]), order="id", limit=CHUNK
+            )
+            if found:
+                clocks._start_live(found)
+                return {
+                    last: found[-1].id,
+                    "done_count": self.done_count + len(found),
+                    "started_count": self.started_count
+                    + clocks.search_count([(found._care_link, "in", found.ids)]),
+                }
+        return None
 
 
 class CareSlaPolicy(models.Model):

@@ -288,6 +288,19 @@ class CareSlaBacktest(models.Model):
         if not self.env.user.has_group("customer_care.group_manager"):
             raise AccessError(self.env._("Only managers try out policies."))
 
+    def write(self, vals):
+        # what the engine works through is what its rights were checked for
+        if self._due_user_fields & vals.keys() and not self.env.su:
+            if any(row.state in ("planned", "failed") for row in self):
+                raise UserError(
+                    self.env._("It is running: what it is about stays as it was. Stop it first.")
+                )
+        result = super().write(vals)
+        if "company_id" in vals:
+            # the rules again: it may be nobody's any more who moves it
+            self.check_access("write")
+        return result
+
     def action_start(self):
         """Start, or start anew: what an earlier run has found goes."""
         self._check_manager()

@@ -13,6 +13,24 @@ from .care_sla_measure import MEASURES_BY_NAME, those
 DECIDING = ("severity", "category_id", "team_id", "partner_id", "kind", "statutory_final_at")
 
 
+def what_decides(records, names, vals):
+    """What is about to be written of the fields on which promises depend.
+
+    :return: the records, as superuser, the names, and their values: see :func:`whose_changed`
+    """
+    names = [name for name in names if name in vals]
+    # sudo: compared by the engine, whoever writes
+    records = records.sudo() if names else records.browse()
+    return records, names, [[record[name] for name in names] for record in records]
+
+
+def whose_changed(before):
+    """The records whose values are not those of :func:`what_decides` any more."""
+    records, names, values = before
+    kept = dict(zip(records, values, strict=True))
+    return records.filtered(lambda record: [record[name] for name in names] != kept[record])
+
+
 class CareSlaClock(models.Model):
     _inherit = "care.sla.clock"
 
@@ -205,10 +223,10 @@ class CareSlaClock(models.Model):
             **vals,
             "why": choice.why,
             "error": False,
-            "levels_passed": 0,
+            # applied it is silent for what has passed by that; else the cron sees to who is told
+            "levels_passed": passed if code == "apply" else 0,
             "due_at": due,
-            # who is to be told of what has passed by that is seen to by the cron
-            "next_at": now if passed else next_at,
+            "next_at": now if passed and code != "apply" else next_at,
             "changes": [
                 *(self.changes or []),
                 [
@@ -318,15 +336,10 @@ class CareCase(models.Model):
     _inherit = "care.case"  # pylint: disable=consider-merging-classes-inherited
 
     def write(self, vals):
-        deciding = [name for name in DECIDING if name in vals]
-        # sudo: compared by the engine, whoever writes
-        before = {case: [case[name] for name in deciding] for case in self.sudo() if deciding}
+        before = what_decides(self, DECIDING, vals)
         result = super().write(vals)
-        changed = self.sudo().filtered(
-            lambda case: case in before and [case[name] for name in deciding] != before[case]
-        )
         clocks = self.env["care.sla.clock"]
-        if changed:
+        if changed := whose_changed(before):
             clocks._reconsider(changed)
         if vals.get("provider_sent_at"):
             clocks._sent_to_provider(self.sudo())
@@ -359,19 +372,27 @@ class CareProfile(models.Model):
 
     @api.model
     def _reconsider_customers(self, customers):
-        """The open cases of these customers, whose tier is another now.
+        """The open cases and journeys of these customers, whose tier is another now: two searches
+        a company.
 
         :param customers: list of (commercial partner, company)
         """
-        # sudo: promises follow the tier, whoever changes it
-        cases = self.env["care.case"].sudo()
+        by_company = {}
         for partner, company in customers:
-            cases |= cases.search(
-                [
-                    ("commercial_partner_id", "=", partner.id),
-                    ("company_id", "=", company.id),
-                    ("stage_category", "in", ("open", "waiting")),
-                ]
-            )
-        cases.invalidate_recordset(["tier_id", "is_key"], flush=False)
-        self.env["care.sla.clock"]._reconsider(cases)
+            by_company.setdefault(company, []).append(partner.id)
+        for company, partner_ids in by_company.items():
+            for model in ("care.case", "care.journey"):
+                # sudo: promises follow the tier, whoever changes it
+                records = (
+                    self.env[model]
+                    .sudo()
+                    .search(
+                        [
+                            ("commercial_partner_id", "in", partner_ids),
+                            ("company_id", "=", company.id),
+                            ("stage_category", "in", ("open", "waiting")),
+                        ]
+                    )
+                )
+                records.invalidate_recordset(["tier_id", "is_key"], flush=False)
+                self.env["care.sla.clock"]._reconsider(records)

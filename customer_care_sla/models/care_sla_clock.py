@@ -27,6 +27,9 @@ AHEAD = timedelta(minutes=6)
 SNAPSHOTS = 256
 #: Terms of a clock that says nothing of them.
 TERMS = {"waits": {"customer": 0}, "reopen": "resume"}
+#: How often a clock is looked at again in one run because its own levels changed its record:
+#: each level passes once, and raises the severity by one step at most.
+ROUNDS = 8
 #: Records in one transaction's worth of planning when the addon is installed.
 LIVE_BATCH = 1000
 
@@ -278,6 +281,7 @@ class CareSlaClock(models.Model):
     def _compute_reason(self):
         texts = {
             "customer": self.env._("%s: promised to this customer."),
+            "sold": self.env._("%s: promised with what was sold."),
             "tier": self.env._("%s: promised to the customer's tier."),
             "everybody": self.env._("%s: promised to everybody."),
             "no_line": self.env._("Not %s: it promises nothing for this and the severity."),
@@ -562,35 +566,40 @@ class CareSlaClock(models.Model):
         return False
 
     @api.model
-    def _start_live(self, cases):
-        """Open cases that are there already get their promises, counted from now.
+    def _start_live(self, records):
+        """Open records that are there already get their promises, counted from now.
 
         Nobody had promised them anything before, so nothing is late and nobody is told.
         What has been done already (acknowledged, answered) is not promised any more.
+
+        :param records: cases or journeys
         """
-        now = self._now()
-        begun = those("care.case", "case_opened")
-        for ids in split_every(LIVE_BATCH, cases.ids):
-            mine = cases.browse(ids)
-            answered = mine._care_answered()
-            told = (
-                self.env["care.notice"]
-                .search(
-                    [
-                        ("case_id", "in", (mine - answered).ids),
-                        ("kind", "=", "case_received"),
-                        ("state", "=", "done"),
-                    ]
-                )
-                .case_id
-            )
-            entries = {case: case.entries for case in mine}
-            self._start(mine, now, ["stage"], entries)
-            rest = set(begun) - {"stage"}
-            self._start(answered, now, rest - {"acknowledgement", "first_response"})
-            self._start(told, now, rest - {"acknowledgement"})
-            self._start(mine - answered - told, now, rest)
+        for ids in split_every(LIVE_BATCH, records.ids):
+            mine = records.browse(ids)
+            entries = {record: record.entries for record in mine}
+            self._start(mine, self._now(), ["stage"], entries)
+            self._start_begun(mine, self._now())
             self.env.cr.flush()
+
+    @api.model
+    def _start_begun(self, cases, now):
+        """What has begun with these open cases and is not done yet."""
+        rest = set(those("care.case", "case_opened")) - {"stage"}
+        answered = cases._care_answered()
+        told = (
+            self.env["care.notice"]
+            .search(
+                [
+                    ("case_id", "in", (cases - answered).ids),
+                    ("kind", "=", "case_received"),
+                    ("state", "=", "done"),
+                ]
+            )
+            .case_id
+        )
+        self._start(answered, now, rest - {"acknowledgement", "first_response"})
+        self._start(told, now, rest - {"acknowledgement"})
+        self._start(cases - answered - told, now, rest)
 
     @api.model
     def _prepare_plans(self, jobs, now, silent=False):
@@ -1186,6 +1195,15 @@ class CareSlaClock(models.Model):
 
     def _run_due(self):
         now = self._now()
+        clocks = self
+        for _round in range(ROUNDS):
+            clocks._run_once(now)
+            # a level may have changed the record, and with it what is promised and due
+            clocks = clocks.filtered(lambda clock: clock.next_at and clock.next_at <= now)
+            if not clocks:
+                return
+
+    def _run_once(self, now):
         self.filtered(lambda clock: clock.state in self._waiting_states)._replan(now)
         self.filtered(lambda clock: clock.state == "paused")._stop_waiting(now)
         self.filtered(lambda clock: clock.state == "running")._pass_levels(now)

@@ -17,6 +17,14 @@ PROMISE_MEASURES = [
 
 #: States of a promise that is counted, or will be.
 COUNTING = ("running", "paused", "met")
+#: A provider who let it become late and never answered has broken the promise, whatever became
+#: of the case.
+UNANSWERED = [
+    ("measure", "=", "provider"),
+    ("state", "=", "cancelled"),
+    ("breached_at", "!=", False),
+    ("given_up", "=", False),
+]
 
 
 class CareFact(models.Model):
@@ -53,17 +61,18 @@ class CareFact(models.Model):
             facts._collect_promises(clocks)
             clocks.write({"counted_at": self.env.cr.now()})
 
-        run_domain(
-            facts.env["care.sla.clock"],
-            [("state", "=", "met"), ("counted_at", "=", False)],
-            work,
-            order="id",
-            limit=BATCH,
-        )
+        for domain in ([("state", "=", "met")], UNANSWERED):
+            run_domain(
+                facts.env["care.sla.clock"],
+                [*domain, ("counted_at", "=", False)],
+                work,
+                order="id",
+                limit=BATCH,
+            )
 
     @api.model
     def _collect_promises(self, clocks):
-        """Append what these fulfilled promises tell, each thing once.
+        """Append what these promises tell that are fulfilled, or broken for good, each thing once.
 
         They are filed under whoever had the record, and the stage that it was in, when the
         promise was fulfilled.
@@ -107,13 +116,16 @@ class CareFact(models.Model):
                     "numerator": int(not clock.breached_at),
                     "denominator": 1,
                 },
-                {
-                    **common,
-                    **on_clock,
-                    "measure": "promise_time",
-                    "seconds": clock.elapsed_seconds,
-                },
             ]
+            if clock.state == "met":
+                vals_list.append(
+                    {
+                        **common,
+                        **on_clock,
+                        "measure": "promise_time",
+                        "seconds": clock.elapsed_seconds,
+                    }
+                )
             vals_list += [
                 {
                     **common,
@@ -171,6 +183,10 @@ class CareSlaClock(models.Model):
     counted_at = fields.Datetime(readonly=True, copy=False, help="When its facts were written.")
 
     _uncounted_idx = models.Index("(id) WHERE state = 'met' AND counted_at IS NULL")
+    _unanswered_idx = models.Index(
+        "(id) WHERE measure = 'provider' AND state = 'cancelled' AND breached_at IS NOT NULL"
+        " AND counted_at IS NULL"
+    )
 
     def _told_twice(self, target):
         """The ones among these promises, of cases that are a part of ``target``, that are not

@@ -2,9 +2,14 @@
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
+from odoo.fields import Domain
 
 from .care_case import AUTOMATIC
+from .care_sla_change import what_decides, whose_changed
 from .care_sla_measure import MEASURES_BY_NAME
+
+#: Fields of a journey on which it depends what is promised.
+DECIDING_JOURNEY = ("team_id", "partner_id", "type_id")
 
 
 class CareSlaClock(models.Model):
@@ -23,6 +28,27 @@ class CareSlaClock(models.Model):
             # sudo: the order's date, whoever moves the journey
             return record.order_id.sudo().commitment_date
         return super()._date_of(record, measure)
+
+    @api.model
+    def _start_begun(self, records, now):
+        """Of journeys: the first contact that nobody has had yet, the quotation that was not
+        sent, and the delivery on a date that is ahead.
+        """
+        if records._name != "care.journey":
+            return super()._start_begun(records, now)
+        sold = records.filtered("order_id")
+        quiet = records - records._care_contacted()
+        ahead = sold.filtered(
+            lambda journey: (
+                not journey.delivered_at and (self._date_of(journey, "delivery") or now) > now
+            )
+        )
+        numbers = self._numbers_of(records)
+        self._start(quiet & sold, now, ["contact"], numbers)
+        self._start(ahead, now, ["delivery"], numbers)
+        self._start(quiet - sold, now, ["enquiry"], numbers)
+        self._start(records - sold - records._care_quoted(), now, ["quotation"], numbers)
+        return None
 
     @api.model
     def _redate(self, journeys):
@@ -151,6 +177,56 @@ class CareJourney(models.Model):
 
     clock_ids = fields.One2many("care.sla.clock", "journey_id", "Promises", readonly=True)
 
+    def write(self, vals):
+        before = what_decides(self, DECIDING_JOURNEY, vals)
+        result = super().write(vals)
+        if changed := whose_changed(before):
+            self.env["care.sla.clock"]._reconsider(changed)
+        return result
+
+    def _care_papers(self):
+        """dict model -> dict id of a document on which we write to the customer -> journey."""
+        papers = {"care.journey": {journey.id: journey for journey in self}}
+        papers["sale.order"] = {j.order_id.id: j for j in self if j.order_id}
+        if "lead_id" in self._fields:  # of the glue to crm
+            papers["crm.lead"] = {j.lead_id.id: j for j in self if j.lead_id}
+        return papers
+
+    def _care_contacted(self):
+        """The ones among these journeys whose customer one of us has been in touch with: since
+        the order was confirmed, where there is one.
+        """
+        called = Domain("mail_activity_type_id.category", "=", "phonecall")
+        reply = self.env["care.case"]._care_reply_domain() | called
+        # sudo: whether somebody wrote or called, whoever may read it
+        messages = self.env["mail.message"].sudo()
+        reached = self.sudo().followup_ids.filtered(
+            lambda row: row.state == "done" and row.outcome_id.consequence != "again"
+        )
+        contacted = self & reached.journey_id
+        for model, journeys in self._care_papers().items():
+            last = messages._read_group(
+                Domain("model", "=", model) & Domain("res_id", "in", list(journeys)) & reply,
+                ["res_id"],
+                ["date:max"],
+            )
+            for res_id, moment in last:
+                journey = journeys[res_id]
+                # sudo: as above
+                since = journey.order_id.sudo().date_order
+                if not since or moment >= since:
+                    contacted |= journey
+        return contacted
+
+    def _care_quoted(self):
+        """The ones among these journeys of before the sale that have had a quotation."""
+        if "lead_id" not in self._fields:
+            return self.browse()
+        # sudo: whether there is one, whoever may read it
+        return self.filtered(
+            lambda journey: {"sent", "sale"} & set(journey.lead_id.sudo().order_ids.mapped("state"))
+        )
+
     @api.model
     def _heard(self, model, ids, user):
         """One of us has written to or spoken with the customers of these documents.
@@ -175,9 +251,12 @@ class MailThread(models.AbstractModel):
             # sudo: the author's users are looked at, whoever posts
             message = message.sudo()
             customers = self.sudo().partner_id
-            if message.author_id not in (
-                customers | customers.commercial_partner_id
-            ) and message.filtered_domain(self.env["care.case"]._care_reply_domain()):
+            cases = self.env["care.case"]
+            if (
+                cases._care_own_words(message)
+                and message.author_id not in customers | customers.commercial_partner_id
+                and message.filtered_domain(cases._care_reply_domain())
+            ):
                 self.env["care.journey"]._heard(
                     self._name, self.ids, message.author_id.main_user_id
                 )

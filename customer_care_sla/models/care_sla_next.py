@@ -97,28 +97,15 @@ class CareSlaClock(models.Model):
                 worktime = self.env["care.worktime"].browse(vals["worktime_id"])
                 memo[key] = self._risk_moment(worktime, vals["due_at"], levels)
             vals["risk_at"] = memo[key]
-        cases = self.env["care.case"].browse(
-            {vals["case_id"] for vals in vals_list if vals.get("case_id")}
-        )
-
-        def show(insert):
-            # as they were before and the new ones, which the statement cannot see yet
-            live = SQL(
-                "SELECT * FROM care_sla_clock WHERE case_id = ANY(%s) UNION ALL SELECT * FROM new",
-                list(cases.ids),
-            )
-            return SQL(
-                "WITH new AS (%s), clocks AS (%s), %s SELECT id FROM new",
-                insert,
-                live,
-                cases._next_sql(SQL("clocks")),
-            )
-
         # sudo: the case shows its promises, whoever made them
-        cases = cases.sudo()
-        clocks = insert_new(self, vals_list, show if cases else None)
-        cases.invalidate_recordset([*NEXT, *FOLLOWING], flush=False)
-        return clocks
+        cases = self.env["care.case"].sudo()
+        cases = cases.browse({vals["case_id"] for vals in vals_list if vals.get("case_id")})
+        # as they were before and the new ones, which the statement cannot see yet
+        live = SQL(
+            "SELECT * FROM care_sla_clock WHERE case_id = ANY(%s) UNION ALL SELECT * FROM new",
+            list(cases.ids),
+        )
+        return cases._show_together(live, lambda show: insert_new(self, vals_list, show))
 
     def write(self, vals):
         before = self.case_id if "case_id" in vals else self.env["care.case"]
@@ -256,6 +243,30 @@ class CareCase(models.Model):
         self.env.execute_query(SQL("WITH %s SELECT id FROM shown", cases._next_sql(table)))
         cases.invalidate_recordset(NEXT, flush=False)
 
+    def _show_together(self, clocks, work):
+        """Bring these cases up to date in the statement that writes something else.
+
+        :param SQL clocks: their clocks, as a query; ``new`` there is what the statement writes
+        :param work: called with what makes the statement of both of that of the other, which
+            returns ids; None where there are no cases
+        :return: what ``work`` returns
+        """
+        if not self:
+            return work(None)
+        for name in NEXT:
+            # or they would be brought up to date once more, before
+            self.env.remove_to_compute(self._fields[name], self)
+        result = work(
+            lambda other: SQL(
+                "WITH new AS (%s), clocks AS (%s), %s SELECT id FROM new",
+                other,
+                clocks,
+                self._next_sql(SQL("clocks")),
+            )
+        )
+        self.invalidate_recordset([*NEXT, *FOLLOWING], flush=False)
+        return result
+
     def _next_sql(self, clocks):
         """The parts of a statement that bring these cases up to date, under the name ``shown``.
 
@@ -317,7 +328,7 @@ class CareCase(models.Model):
     @api.depends(*NEXT)
     @api.depends_context("tz", "lang")
     def _compute_promise_label(self):
-        """A few words for lists and exports."""
+        """A few words for exports."""
         measures = dict(self._fields["promise_measure"]._description_selection(self.env))
         for case in self:
             measure = measures.get(case.promise_measure)

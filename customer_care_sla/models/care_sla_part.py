@@ -20,6 +20,9 @@ class CareSlaPart(models.AbstractModel):
 
     def write(self, vals):
         before = self.policy_id
+        if "policy_id" in vals:
+            # the rules know the policy that it leaves, not the one that it goes to
+            self.env["care.sla.policy"].browse(vals["policy_id"]).check_access("write")
         result = super().write(vals)
         (before | self.policy_id)._changed()
         return result

@@ -2,6 +2,7 @@ from datetime import datetime
 
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.tools import SQL
 
 from odoo.addons.customer_care.models.care_due_mixin import insert_new
 
@@ -11,6 +12,10 @@ from ..tools.clockwork import SOLVED, Still
 REASONS = [("customer", "The customer"), ("third_party", "A third party")]
 #: Characters of what the customer was asked.
 QUESTION = 500
+
+
+def _clocks_of(cases):
+    return SQL("SELECT * FROM care_sla_clock WHERE case_id = ANY(%s)", list(cases.ids))
 
 
 class CareSlaPause(models.Model):
@@ -83,33 +88,55 @@ class CareSlaPause(models.Model):
     @api.model
     def _begin(self, clocks):
         """These clocks have just begun to stand still."""
-        # sudo: written by the engine, whoever moves the record
-        return insert_new(
-            self.sudo(),
-            [
-                {
-                    "clock_id": clock.id,
-                    "company_id": clock.company_id.id,
-                    "reason": clock.paused_for,
-                    "started_at": clock.paused_at,
-                }
-                for clock in clocks
-            ],
-        )
+        rows = [
+            {
+                "clock_id": clock.id,
+                "company_id": clock.company_id.id,
+                "reason": clock.paused_for,
+                "started_at": clock.paused_at,
+            }
+            for clock in clocks
+        ]
+        # sudo: written by the engine, whoever moves the record; the case shows it at once
+        cases = clocks.sudo().case_id
+        pauses = self.sudo()
+        return cases._show_together(_clocks_of(cases), lambda show: insert_new(pauses, rows, show))
 
     @api.model
     def _end(self, ended):
         """
         :param dict ended: clock -> when its pause ended, and its working seconds
         """
+        if not ended:
+            return
         # sudo: as above
-        running = self.sudo().search_fetch(
-            [("clock_id", "in", [clock.id for clock in ended]), ("stopped_at", "=", False)],
-            ["clock_id"],
+        pauses = self.sudo()
+        clocks = self.env["care.sla.clock"].sudo().browse(clock.id for clock in ended)
+        rows = [
+            SQL("(%s, %s::timestamp, %s)", clock.id, stop, seconds)
+            for clock, (stop, seconds) in ended.items()
+        ]
+        statement = SQL(
+            """
+            UPDATE care_sla_pause pause
+               SET stopped_at = ended.stop, seconds = ended.seconds,
+                   write_uid = %(uid)s, write_date = %(now)s
+              FROM (VALUES %(rows)s) AS ended (clock_id, stop, seconds)
+             WHERE pause.clock_id = ended.clock_id AND pause.stopped_at IS NULL
+            RETURNING pause.id
+            """,
+            uid=self.env.uid,
+            now=self.env.cr.now(),
+            rows=SQL(", ").join(rows),
         )
-        for pause in running:
-            stop, seconds = ended[pause.clock_id]
-            pause.write({"stopped_at": stop, "seconds": seconds})
+
+        def execute(show):
+            clocks.flush_model()
+            pauses.flush_model()
+            self.env.execute_query(show(statement) if show else statement)
+
+        clocks.case_id._show_together(_clocks_of(clocks.case_id), execute)
+        pauses.invalidate_model(["stopped_at", "seconds", "write_uid", "write_date"], flush=False)
 
     @api.model
     def _note_solved(self, gaps):

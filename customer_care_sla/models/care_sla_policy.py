@@ -16,6 +16,11 @@ PAUSES = {
 }
 
 
+#: How near a policy may be to a record, the nearest first; clocks keep these words.
+RANKS = ("customer", "sold", "tier", "everybody")
+CUSTOMER, SOLD, TIER, EVERYBODY = range(len(RANKS))
+
+
 class Line(NamedTuple):
     """What a policy says about one measure."""
 
@@ -188,14 +193,18 @@ class CareSlaPolicy(models.Model):
         result = super()._compute_retry_ids()
         # sudo: a policy's reader sees its errors, whatever cases they may see
         clocks = self.env["care.sla.clock"].sudo()
-        waiting = clocks.search(
-            [("policy_id", "in", self.ids), ("state", "in", clocks._waiting_states)],
-            order="id desc",
-        ).grouped("policy_id")
+        waiting = {
+            policy.id: (count, clocks.browse(last))
+            for policy, count, last in clocks._read_group(
+                [("policy_id", "in", self.ids), ("state", "in", clocks._waiting_states)],
+                ["policy_id"],
+                ["__count", "id:max"],
+            )
+        }
         for policy in self:
-            failed = waiting.get(policy.sudo(), clocks)
-            policy.retry_count += len(failed)
-            policy.last_error = failed[:1].error or policy.last_error
+            count, last = waiting.get(policy.id, (0, clocks))
+            policy.retry_count += count
+            policy.last_error = last.error or policy.last_error
         return result
 
     @api.constrains("calendar_id", "company_id")
@@ -227,6 +236,9 @@ class CareSlaPolicy(models.Model):
     def write(self, vals):
         companies = self._companies()
         result = super().write(vals)
+        if "company_id" in vals:
+            # the rules again: nobody promises for a company in which they do not work
+            self.check_access("write")
         self._changed(companies)
         return result
 
@@ -373,15 +385,15 @@ class CareSlaPolicy(models.Model):
 
     @api.model
     def _rank(self, policy, record, tiers):
-        """How near a policy is to a customer: 0 their own, 1 their tier's, 2 anybody's;
-        None when it is for others."""
+        """How near a policy is to a customer, as an index of :data:`RANKS`: their own, their
+        tier's, anybody's; None when it is for others."""
         if policy.partners and not policy.partners.isdisjoint(
             (record.partner_id.id, record.commercial_partner_id.id)
         ):
-            return 0
+            return CUSTOMER
         if policy.tiers and tiers and record.tier_id.id in policy.tiers:
-            return 1
-        return None if policy.partners or policy.tiers else 2
+            return TIER
+        return None if policy.partners or policy.tiers else EVERYBODY
 
     @api.model
     def _match_of(self, matches, policy, record):
@@ -396,7 +408,6 @@ class CareSlaPolicy(models.Model):
         :param candidates: (rank, policy, True, False or why the filter cannot tell)
         :param about: see :meth:`_line_key`
         """
-        ranks = ("customer", "tier", "everybody")
         choices = {}
         for measure in measures:
             why = []
@@ -409,7 +420,7 @@ class CareSlaPolicy(models.Model):
                 elif line.kind == "none" and match is True:
                     break
                 else:
-                    why.append([policy.id, ranks[rank]])
+                    why.append([policy.id, RANKS[rank]])
                     error = match if isinstance(match, str) else ""
                     choices[measure] = Choice(policy, line, why, error)
                     break

@@ -3,8 +3,11 @@
 from types import SimpleNamespace
 
 from odoo import api, fields, models
+from odoo.tools import SQL
 
 from odoo.addons.customer_care.models.care_guard import refuse_forged
+
+from .care_sla_policy import CUSTOMER, SOLD
 
 #: What customers are told of their level of service, in this order.
 TOLD = ("acknowledgement", "first_response", "next_response", "update", "resolution", "remedy")
@@ -14,11 +17,12 @@ class CareSlaPolicy(models.Model):
     _inherit = "care.sla.policy"  # pylint: disable=consider-merging-classes-inherited
 
     @api.model
-    def _service_level(self, partner, company, tier=None):
+    def _service_level(self, partner, company, tier=None, sold=None):
         """What is promised to a customer's cases: in the customer's words and the language of
         the context. Policies with a filter are left out: they depend on the case.
 
         :param tier: instead of the customer's own in this company
+        :param sold: a tier that is sold to them; the better one of it and their own holds
         :return: None where nothing is promised; a dict otherwise: ``tier`` (record), ``policies``
             (records), ``lines`` (texts), ``hours`` (texts)
         """
@@ -28,6 +32,7 @@ class CareSlaPolicy(models.Model):
         if tier is None:
             profile = policies.env["care.profile"]._for(customer, company).get(customer)
             tier = profile.tier_id if profile else policies.env["care.tier"]
+            tier = (tier | sold)._best() if sold else tier
         who = SimpleNamespace(
             _name="res.partner", partner_id=partner, commercial_partner_id=customer, tier_id=tier
         )
@@ -118,9 +123,9 @@ class CareSlaPolicy(models.Model):
     @api.model
     def _rank(self, policy, record, tiers):
         """What was sold with an order holds for its journey and cases, whatever the customer's
-        tier is by then."""
+        tier is by then: it comes before that."""
         rank = super()._rank(policy, record, tiers)
-        if rank == 0 or not policy.tiers:
+        if rank == CUSTOMER or not policy.tiers:
             return rank
         if record._name == "care.journey":
             sold = record.sold_tier_id
@@ -128,7 +133,26 @@ class CareSlaPolicy(models.Model):
             sold = record.journey_id.sold_tier_id
         else:
             return rank
-        return 1 if sold and sold.id in policy.tiers else rank
+        return SOLD if sold and sold.id in policy.tiers else rank
+
+
+class CareTier(models.Model):
+    _inherit = "care.tier"
+
+    product_ids = fields.Many2many(
+        "product.product",
+        "care_tier_product_rel",
+        "tier_id",
+        "product_id",
+        "Sold By",
+        domain="[('sale_ok', '=', True)]",
+        help="Who buys one of these is promised what this tier is, with that order: a service "
+        "contract, an extended warranty. The price is the product's.",
+    )
+
+    def _best(self):
+        """The first of these in the order of tiers."""
+        return self.sorted(lambda tier: (tier.sequence, tier.id))[:1]
 
 
 class CareJourney(models.Model):
@@ -141,8 +165,9 @@ class CareJourney(models.Model):
         copy=False,
         ondelete="restrict",
         index="btree_not_null",
-        help="The customer's tier when the order was confirmed. What it promises holds for this "
-        "order even if the customer is of another tier later.",
+        help="The tier that the order sells, or the customer's when it was confirmed, whichever "
+        "is better. What it promises holds for this order even if the customer is of another tier "
+        "later.",
     )
 
     @api.model
@@ -152,7 +177,11 @@ class CareJourney(models.Model):
 
     def _care_state(self, event, at=None):
         if event == "order_confirmed":
-            for tier, journeys in self.grouped("tier_id").items():
+            sold, none = self.order_id._care_tiers_sold(), self.env["care.tier"]
+            levels = self.grouped(
+                lambda journey: (journey.tier_id | sold.get(journey.order_id.id, none))._best()
+            )
+            for tier, journeys in levels.items():
                 other = journeys.filtered(lambda journey, t=tier: journey.sold_tier_id != t)
                 if other:
                     other.write({"sold_tier_id": tier.id})
@@ -180,6 +209,30 @@ class ResConfigSettings(models.TransientModel):
 class SaleOrder(models.Model):
     _inherit = "sale.order"  # pylint: disable=consider-merging-classes-inherited
 
+    def _care_tiers_sold(self):
+        """The best tier that each of these orders sells: one query for all.
+
+        :return: dict id -> tier; orders that sell none are left out
+        """
+        for model in ("sale.order.line", "care.tier"):
+            self.env[model].flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT DISTINCT ON (line.order_id) line.order_id, tier.id
+                  FROM sale_order_line line
+                  JOIN care_tier_product_rel rel ON rel.product_id = line.product_id
+                  JOIN care_tier tier ON tier.id = rel.tier_id AND tier.active IS TRUE
+                 WHERE line.order_id = ANY(%s) AND line.product_uom_qty > 0
+                 ORDER BY line.order_id, tier.sequence, tier.id
+                """,
+                list(self.ids),
+            )
+        )
+        # sudo: what was sold, whoever confirms or reads it
+        tiers = self.env["care.tier"].sudo()
+        return {order_id: tiers.browse(tier_id) for order_id, tier_id in rows}
+
     def _care_service_level(self):
         """What the quotation says of the level of service: see
         :meth:`care.sla.policy._service_level`; None where the company does not want it said.
@@ -190,8 +243,9 @@ class SaleOrder(models.Model):
         if not order.company_id.care_print_service_level:
             return None
         tier = order.care_journey_ids.sold_tier_id[:1]
+        sold = None if tier else order._care_tiers_sold().get(order.id)
         return order.env["care.sla.policy"]._service_level(
-            order.partner_id, order.company_id, tier or None
+            order.partner_id, order.company_id, tier or None, sold
         )
 
 

@@ -23,3 +23,4 @@ from . import test_pauses
 from . import test_changes
 from . import test_histories
 from . import test_clockwork
+from . import test_remote

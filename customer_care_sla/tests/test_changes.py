@@ -217,6 +217,22 @@ class TestChanges(SlaCase):
         seen, row = self._apply("2026-11-23 11:30:00")
         self.assertEqual((seen[1], row.changed_count), (0, 0), "a second time changes nothing")
 
+    def test_applied_nobody_is_told_of_what_is_late_by_it_but_of_what_was_late_before(self):
+        case = self._case_at(MONDAY_9)
+        self.policy.target_ids.filtered(lambda t: t.measure == "first_response").amount = 2
+        self._apply("2026-11-23 10:30:00")
+        clock = self._clock(case)
+        self.assertTrue(clock.is_late)
+        self._cron_at("2026-11-23 10:31:00")
+        self.assertFalse(self._alerts(case), "they were counted before")
+        late = self._case_at(MONDAY_9)
+        self.policy.target_ids.filtered(lambda t: t.measure == "first_response").amount = 1
+        self._apply(MONDAY_13)
+        self.assertEqual(self._alerts(late).user_id, self.leader, "no cron had looked yet")
+        self._cron_at(TUESDAY_10)
+        first = self._clock(late).alert_ids
+        self.assertEqual((len(first), first.user_id), (1, self.leader))
+
     def test_applied_days_off_count_for_open_promises_and_pauses_stay(self):
         case = self._case_at(FRIDAY_16)
         self._stage(case, "waiting_customer", FRIDAY_16)

@@ -79,6 +79,18 @@ class TestJourneys(SlaCase):
             self.assertEqual((clock.state, clock.met_by_id), ("met", self.manager), on)
             self.assertEqual(clock.stopped_at, self._utc(MONDAY_10))
 
+    def test_a_message_in_the_name_of_somebody_else_is_no_contact(self):
+        journey = self._sold()
+        for record in (journey, journey.order_id):
+            with self._at(MONDAY_10):
+                record.with_user(self.manager).message_post(
+                    body="Welcome",
+                    author_id=self.rep.partner_id.id,
+                    message_type="comment",
+                    subtype_xmlid="mail.mt_comment",
+                )
+            self.assertEqual(self._of(journey).state, "running", record._name)
+
     def test_the_mail_that_confirms_the_order_is_no_contact(self):
         journey = self._sold()
         with self._at(MONDAY_10):
@@ -231,6 +243,91 @@ class TestJourneys(SlaCase):
         activity = journey.activity_ids.filtered(lambda a: "First contact" in (a.summary or ""))
         self.assertEqual(activity.user_id, seller)
         self.assertEqual(journey.owner_id, self.manager)
+
+    def test_journeys_that_are_there_are_counted_and_get_what_is_still_to_be_done(self):
+        self.promises.active = False
+        ahead = {"commitment_date": "2026-11-27 12:00:00"}
+        fresh, contacted, called = (self._sold(**ahead) for _journey in range(3))
+        overdue = self._sold(commitment_date="2026-11-23 12:00:00")
+        enquiry, over = self._enquiry(), self._sold()
+        over.order_id._action_cancel()
+        with self._at(MONDAY_10):
+            for journey in (contacted, overdue):
+                journey.order_id.with_user(self.manager).message_post(
+                    body="Welcome", message_type="comment", subtype_xmlid="mail.mt_comment"
+                )
+            self.env["mail.activity"].create(
+                {
+                    "res_model_id": self.env["ir.model"]._get_id("care.journey"),
+                    "res_id": called.id,
+                    "activity_type_id": self.env.ref("mail.mail_activity_data_call").id,
+                    "user_id": self.manager.id,
+                }
+            ).with_user(self.manager)._action_done()
+        self.promises.active = True
+        every = fresh | contacted | called | overdue | enquiry | over
+        self.assertFalse(every.clock_ids)
+        with self._at(TUESDAY_10):
+            action = self.promises.with_user(self.manager).action_apply()
+            row = self.env["care.sla.apply"].with_user(self.manager).browse(action["res_id"])
+            self.assertGreaterEqual(row.new_count, 5)
+            row.also_new = True
+            row.action_start()
+            self._run("care.sla.apply")
+        self.env.invalidate_all()
+        self.assertEqual(row.state, "done")
+        self.assertEqual(
+            [set(journey.clock_ids.mapped("measure")) for journey in every],
+            [
+                {"contact", "delivery"},
+                {"delivery"},
+                {"delivery"},
+                set(),
+                {"enquiry", "quotation"},
+                set(),
+            ],
+        )
+        self.assertEqual(set(every.clock_ids.mapped("started_at")), {self._utc(TUESDAY_10)})
+        self._cron_at(TUESDAY_10)
+        self.assertFalse(any(every.clock_ids.mapped("is_late")))
+        self.assertFalse(every.clock_ids.alert_ids, "nobody is told of the past")
+
+    def test_another_team_customer_or_tier_changes_what_a_journey_is_promised(self):
+        journey = self._enquiry()
+        clock = self._of(journey, "enquiry")
+        self.assertEqual(clock.seconds, 2 * 3600)
+        tier = self.env["care.tier"].create({"name": "Founders"})
+        self._sla(
+            [("enquiry", "any", "hours", 1)],
+            name="Founders",
+            about="care.journey",
+            tier_ids=tier.ids,
+        )
+        with self._at(MONDAY_9):
+            self.customer.with_company(self.company).care_tier_id = tier
+            self.assertEqual(clock.seconds, 3600)
+            self.customer.with_company(self.company).care_tier_id = False
+            self.assertEqual(clock.seconds, 2 * 3600)
+            hours = self.company.resource_calendar_id.copy({"name": "Late"})
+            hours.attendance_ids.hour_from = 12
+            team = self.team.copy({"name": "Late", "calendar_id": hours.id})
+            journey.team_id = team
+            self.assertEqual(clock.worktime_id.calendar_id, hours)
+            self.assertEqual(clock.started_at, self._utc(MONDAY_9))
+
+    def test_many_tiers_change_in_as_many_searches_as_one(self):
+        partners = self.env["res.partner"].create([{"name": f"P{n}"} for n in range(20)])
+        reconsider = self.env["care.profile"]._reconsider_customers
+        self.env.flush_all()
+
+        def cost(customers):
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            reconsider([(partner, self.company) for partner in customers])
+            return self.env.cr.sql_log_count - before
+
+        cost(partners[:1])
+        self.assertLessEqual(cost(partners), cost(partners[:1]))
 
     def test_policies_of_journeys_and_of_cases_keep_to_themselves(self):
         self.assertEqual(

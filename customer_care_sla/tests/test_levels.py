@@ -219,6 +219,30 @@ class TestLevelActions(LevelCase):
         self._cron_at(TUESDAY_10)
         self.assertEqual(normal.severity, "2")
 
+    def test_a_severity_raised_by_a_level_changes_the_promise_and_nothing_is_lost(self):
+        for severity, hours in (("2", 2), ("3", 1)):
+            self.policy.target_ids = [
+                Command.create({"measure": "first_response", "severity": severity, "amount": hours})
+            ]
+        self._levels(
+            {"timing": "at", "action": "severity"},
+            {"timing": "after", "unit": "hours", "amount": 1, "action": "severity"},
+            {"timing": "at", "tell": "leader"},
+        )
+        case, other = self._case_at(MONDAY_9), self._case_at(MONDAY_9, severity="3")
+        self._cron_at("2026-11-23 12:01:00")
+        clock = self._clock(case)
+        # late by four hours, then by two: an hour after these has passed, too
+        self.assertEqual((case.severity, clock.spec_amount), ("3", 1))
+        self.assertEqual((clock.error, clock.attempts), (False, 0))
+        self.assertEqual(clock.breached_at, self._utc(MONDAY_13))
+        self.assertEqual(set(self._told(case).mapped("action")), {"severity", "activity"})
+        self.assertEqual(len(self._alerts(case)), 3, "each level once")
+        self.assertEqual(set(self._alerts(case).mapped("state")), {"done"})
+        self.assertTrue(self._told(other), "others of the same batch are told")
+        self._cron_at(TUESDAY_10)
+        self.assertEqual(len(self._alerts(case)), 3)
+
     def test_a_level_sends_a_mail_to_one_of_us_in_their_language(self):
         self._levels(
             {

@@ -97,6 +97,17 @@ class TestPolicy(SlaCase):
         self.policy.active = False
         self.assertFalse(self._case().clock_ids)
 
+    def test_what_is_promised_to_a_customer_is_promised_to_whom_they_are_merged_into(self):
+        double = self.customer.copy({"name": "Clara Moreau (2)"})
+        own = self._sla([("first_response", "any", "hours", 1)], partner_ids=double.ids)
+        self.assertEqual(self._clock(self._case_at(MONDAY_9)).policy_id, self.policy)
+        self.env["base.partner.merge.automatic.wizard"]._merge(
+            (self.customer | double).ids, self.customer
+        )
+        self.env.invalidate_all()
+        self.assertEqual(own.partner_ids, self.customer)
+        self.assertEqual(self._clock(self._case_at(MONDAY_9)).policy_id, own)
+
     def test_a_policy_in_use_is_archived_and_not_deleted(self):
         case = self._case_at(MONDAY_9)
         with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError), self.cr.savepoint():

@@ -1,5 +1,6 @@
 """What is known of promises when they are fulfilled, and the reports that read it."""
 
+from odoo import Command
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
@@ -100,6 +101,27 @@ class TestPromiseFacts(SlaCase):
         for each in (case, failed):
             self.assertFalse(self._facts(each, "promise_kept", "promise_time"))
         self.assertTrue(all(failed.clock_ids.mapped("counted_at")), "looked at once")
+
+    def test_a_provider_who_never_answered_in_time_has_broken_the_promise(self):
+        self.policy.target_ids = [
+            Command.create({"measure": "provider", "kind": "hours", "amount": 2})
+        ]
+        slow, quick = self._case_at(MONDAY_9, name="a"), self._case_at(MONDAY_9, name="b")
+        for case, solved in ((slow, MONDAY_17), (quick, MONDAY_10)):
+            with self._at(MONDAY_9):
+                case.sudo().provider_sent_at = MONDAY_9
+            self._resolve(case, solved)
+            self.assertEqual(self._clock(case, "provider").state, "cancelled")
+        for _time in range(2):
+            self._collect()
+        mine = [
+            self._facts(case, "promise_kept", "promise_time").filtered(
+                lambda fact: fact.promise == "provider"
+            )
+            for case in (slow, quick)
+        ]
+        self.assertEqual([(f.measure, f.numerator) for f in mine[0]], [("promise_kept", 0)])
+        self.assertFalse(mine[1], "solved before it was due: nobody waits for the answer")
 
     def test_collecting_twice_counts_once_and_reopening_counts_again(self):
         case = self._case_at(MONDAY_9)

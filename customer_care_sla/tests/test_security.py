@@ -1,5 +1,5 @@
 from odoo import Command
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from .common import MONDAY_9, TUESDAY_10, SlaCase
@@ -72,6 +72,30 @@ class TestSecurity(SlaCase):
         self.policy.with_user(self.manager).write({"name": "Mine"})
         self.policy.with_user(self.manager).target_ids[0].amount = 8
         self.policy.with_user(self.manager).copy()
+
+    def test_a_manager_promises_nothing_in_another_company(self):
+        elsewhere = self.env["res.company"].create({"name": "Elsewhere"})
+        theirs = self._sla(company_id=elsewhere.id, name="Theirs")
+        policy = self.policy.with_user(self.manager)
+        for part in (policy.target_ids[0], policy.level_ids[0]):
+            with self.assertRaises(AccessError), self.cr.savepoint():
+                part.write({"policy_id": theirs.id})
+        with self.assertRaises(AccessError), self.cr.savepoint():
+            policy.write({"company_id": elsewhere.id})
+        self.assertEqual(self.policy.company_id, self.company)
+
+    def test_what_has_been_started_is_not_turned_on_another_company(self):
+        elsewhere = self.env["res.company"].create({"name": "Elsewhere"})
+        shared = self._sla(company_id=False, name="Shared")
+        for model in ("care.sla.apply", "care.sla.backtest"):
+            row = self.env[model].with_user(self.manager).create({"policy_id": shared.id})
+            with self.assertRaises(AccessError), self.cr.savepoint():
+                row.write({"company_id": elsewhere.id})
+            row.action_start()
+            for vals in ({"company_id": elsewhere.id}, {"policy_id": self.policy.id}):
+                with self.assertRaises(UserError), self.cr.savepoint():
+                    row.write(vals)
+            self.assertEqual((row.company_id, row.policy_id), (self.company, shared), model)
 
     def test_an_agent_sees_the_promises_of_their_own_and_their_teams_cases(self):
         stranger = self._user("care_stranger", "customer_care.group_agent")

@@ -83,6 +83,57 @@ class TestServiceLevel(ServiceLevelCase):
         other = self._clock(self._case_at(MONDAY_9, journey_id=later.id))
         self.assertEqual((about.policy_id, other.policy_id), (self.key, self.policy))
 
+    def test_what_was_sold_comes_before_the_tier_of_today(self):
+        ordinary = self.env["care.tier"].create({"name": "Ordinary"})
+        ordinary_policy = self._sla(name="Ordinary promise", tier_ids=ordinary.ids, sequence=1)
+        self._tier(self.tier)
+        with self._at(MONDAY_9):
+            journey = self._journey(self._confirmed())
+        self._tier(ordinary)
+        about = self._clock(self._case_at(MONDAY_9, journey_id=journey.id))
+        self.assertEqual(about.policy_id, self.key)
+        self.assertIn("promised with what was sold", about.reason)
+        self.assertEqual(self._clock(self._case_at(MONDAY_9)).policy_id, ordinary_policy)
+
+    def _contract(self):
+        return self.env["product.product"].create(
+            {"name": "Care contract", "type": "service", "list_price": 90}
+        )
+
+    def test_a_product_sells_a_tier_with_the_order_and_not_to_the_customer(self):
+        contract = self._contract()
+        self.tier.product_ids = contract
+        line = [Command.create({"product_id": contract.id, "product_uom_qty": 1})]
+        self.company.care_print_service_level = True
+        offered = self._order(order_line=line)
+        self.assertIn("2 hours", offered._care_service_level()["lines"][0])
+        self.assertIn("4 hours", self._order()._care_service_level()["lines"][0])
+        with self._at(MONDAY_9):
+            offered.action_confirm()
+            sold, other = self._journey(offered), self._journey(self._confirmed())
+        self.assertEqual((sold.sold_tier_id, other.sold_tier_id.id), (self.tier, False))
+        self.assertFalse(sold.tier_id, "the customer is of no other tier")
+        about = self._clock(self._case_at(MONDAY_9, journey_id=sold.id))
+        self.assertEqual(about.policy_id, self.key)
+        self.assertEqual(self._clock(self._case_at(MONDAY_9)).policy_id, self.policy)
+
+    def test_the_better_one_of_what_is_sold_and_the_customers_tier_holds(self):
+        better = self.env["care.tier"].create({"name": "Better", "sequence": 0})
+        worse = self.env["care.tier"].create({"name": "Worse", "sequence": 99})
+        for tier in (better, worse):
+            tier.product_ids = self._contract()
+        self._tier(self.tier)
+        for tier, expected in ((better, better), (worse, self.tier)):
+            line = [Command.create({"product_id": tier.product_ids.id, "product_uom_qty": 1})]
+            journey = self._journey(self._confirmed(order_line=line))
+            self.assertEqual(journey.sold_tier_id, expected)
+
+    def test_the_levels_of_many_orders_are_found_in_one_query(self):
+        orders = self._order() | self._order() | self._order()
+        self.env.flush_all()
+        with self.assertQueryCount(1):
+            orders._care_tiers_sold()
+
     def test_the_promises_of_a_journey_are_those_of_the_level_that_was_sold(self):
         for name, tiers, hours in (("All", [], 8), ("Founders", self.tier.ids, 1)):
             self._sla(

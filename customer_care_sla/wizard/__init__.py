@@ -1,1 +1,2 @@
 from . import care_sla_setup
+from . import partner_merge

@@ -186,9 +186,12 @@ class CareSlaSetup(models.TransientModel):
     @api.depends("company_id")
     def _compute_open_count(self):
         for setup in self:
+            setup.open_count = 0
+            if setup.company_id not in self.env.companies:
+                continue
             # sudo: a number; only managers open this
             apply = self.env["care.sla.apply"].sudo().new({"company_id": setup.company_id.id})
-            setup.open_count = self.env["care.case"].sudo().search_count(apply._cases())
+            setup.open_count = self.env["care.case"].sudo().search_count(apply._unpromised())
 
     @api.depends("calendar_id")
     def _compute_calendar_error(self):
