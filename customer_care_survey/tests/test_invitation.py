@@ -387,14 +387,6 @@ class TestInvitation(CareSurveyCase):
         self.assertEqual(invitation.partner_id, other)
         self.assertEqual(self._mails(invitation).recipient_ids, other)
 
-    def _mails(self, invitations):
-        return self.env["mail.mail"].search(
-            [
-                ("model", "=", "care.survey.invitation"),
-                ("res_id", "in", invitations.ids),
-            ]
-        )
-
     def test_quiet_days_are_not_negative(self):
         with self.assertRaisesRegex(ValidationError, "Quiet Days.*0 or more"):
             self.company.care_survey_gap_days = -1
