@@ -10,8 +10,8 @@ class CareFollowup(models.Model):
 
     def _finish(self):
         result = super()._finish()
-        # who was not reached has not been in contact
-        self.filtered(lambda row: row.outcome_id.consequence != "again")._tell_contacts()
+        # who was not reached has not been in contact; sudo: whoever called, the rules answer
+        self.sudo().filtered(lambda row: row.outcome_id.consequence != "again")._tell_contacts()
         return result
 
     def _tell_contacts(self):
@@ -23,8 +23,7 @@ class CareFollowup(models.Model):
             records = rows.journey_id or rows.case_id
             if records:
                 contacts = {row._record().id: row.id for row in rows.sorted("id")}
-                # sudo: who was contacted, whoever called them
-                records = records.sudo().with_context(care_contacts=contacts)
+                records = records.with_context(care_contacts=contacts)
                 triggers._handle(records, event)
 
 

@@ -103,9 +103,7 @@ class CareSurveyInvitation(models.Model):
 
     def _guard_expired(self):
         now = self.env.cr.now()
-        return {
-            row: format_date(self.env, row._until()) for row in self if row._until() < now
-        }
+        return {row: format_date(self.env, row._until()) for row in self if row._until() < now}
 
     def _guard_no_survey(self):
         held = {}
@@ -137,17 +135,13 @@ class CareSurveyInvitation(models.Model):
 
     def _guard_opted_out(self):
         return {
-            row: row.trigger_id.kind_id.name
-            for row, word in self._said().items()
-            if word == "no"
+            row: row.trigger_id.kind_id.name for row, word in self._said().items() if word == "no"
         }
 
     def _guard_no_consent(self):
         rows = self.filtered("trigger_id.kind_id.needs_consent")
         return {
-            row: row.trigger_id.kind_id.name
-            for row, word in rows._said().items()
-            if word != "yes"
+            row: row.trigger_id.kind_id.name for row, word in rows._said().items() if word != "yes"
         }
 
     def _guard_no_email(self):
@@ -217,9 +211,11 @@ class CareSurveyInvitation(models.Model):
         self.ensure_one()
         if not moment or moment > self._until():
             return (reason, False, False)
-        zone = self.env["care.followup"].new(
-            {"partner_id": self.partner_id.id, "company_id": self.company_id.id}
-        )._customer_zone()
+        zone = (
+            self.env["care.followup"]
+            .new({"partner_id": self.partner_id.id, "company_id": self.company_id.id})
+            ._customer_zone()
+        )
         local = fields.Datetime.context_timestamp(self.with_context(tz=zone.zone), moment)
         return (reason, self.env._("Until %s", format_date(self.env, local.date())), moment)
 
@@ -331,9 +327,7 @@ class CareSurveyInvitation(models.Model):
                 ("id", "not in", self.ids),
             ]
         ):
-            waiting[by_partner[row.partner_id.id]].append(
-                (row._rank(), row.next_at, row._until())
-            )
+            waiting[by_partner[row.partner_id.id]].append((row._rank(), row.next_at, row._until()))
         return waiting
 
 

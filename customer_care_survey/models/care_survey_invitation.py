@@ -6,6 +6,7 @@ from odoo.tools import consteq, format_date, hmac
 
 from odoo.addons.customer_care.models.care_due_mixin import reraise_if_concurrent
 from odoo.addons.customer_care.models.care_technical_mixin import TECHNICAL
+
 from .mail_batch import MailBatch
 
 _logger = logging.getLogger(__name__)
@@ -452,7 +453,7 @@ class CareSurveyInvitation(models.Model):
     def _of_stop_link(self, row_id, token):
         """The row whose link this is, as superuser; empty if it is none of ours."""
         # sudo: the link is the customer's right to their own choice, nothing else is shown
-        row = self.sudo().browse(row_id).exists()
+        row = self.sudo().browse(row_id if row_id < 2**31 else []).exists()
         # as bytes: of texts, only plain ones can be compared
         if row and consteq(row._stop_token().encode(), (token or "").encode()):
             return row

@@ -1,4 +1,5 @@
 from collections import Counter
+from datetime import timedelta
 
 from markupsafe import Markup
 
@@ -127,7 +128,7 @@ class CareSurveyTrigger(models.Model):
         :param past: a draft of a policy, which knows the past of the event
         :return: list of (partner id, when), dict reason -> count, number looked at
         """
-        since, until = past._back(PREVIEW_DAYS), past._back(0)
+        since, until = past._back(PREVIEW_DAYS), past._back(0) + timedelta(minutes=1)
         records, rounds = self._past_of(past, since, until)
         trigger = self.sudo()
         covered = records.filtered(lambda record: record._care_covered())
@@ -165,15 +166,19 @@ class CareSurveyTrigger(models.Model):
             return records.sudo(), lambda some: past.sudo()._past_rounds(some, since, until)
         model, date, more = TOLD[self.event]
         link = self.env[self.res_model]._care_link
-        rows = self.env[model].search(
-            Domain(more)
-            & Domain(date, ">=", since)
-            & Domain(date, "<", until)
-            & Domain(link, "!=", False)
-            & Domain("company_id", "in", companies),
-            order=f"{date} desc, id desc",
-            limit=PREVIEW_LIMIT,
-        ).sudo()
+        rows = (
+            self.env[model]
+            .search(
+                Domain(more)
+                & Domain(date, ">=", since)
+                & Domain(date, "<", until)
+                & Domain(link, "!=", False)
+                & Domain("company_id", "in", companies),
+                order=f"{date} desc, id desc",
+                limit=PREVIEW_LIMIT,
+            )
+            .sudo()
+        )
         when = {}
         for row in rows:
             when.setdefault(row[link], (row[date], 1))

@@ -7,7 +7,7 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 from odoo.tools import format_date
 
-from odoo.addons.customer_care.models.care_due_mixin import insert_new, reraise_if_concurrent
+from odoo.addons.customer_care.models.care_due_mixin import reraise_if_concurrent
 
 from .care_survey_trigger import PERIODIC
 
@@ -95,9 +95,7 @@ class CareSurveyTrigger(models.Model):
         """Plan the next round anew; what has begun goes on."""
         # sudo: planned rows are written by the engine, whoever sets the rhythm
         triggers = self.sudo()
-        triggers.round_ids.filtered(
-            lambda row: row.state == "planned" and not row.last_id
-        ).unlink()
+        triggers.round_ids.filtered(lambda row: row.state == "planned" and not row.last_id).unlink()
         for trigger in triggers.filtered(lambda t: t.active and t.event == PERIODIC):
             zone = trigger.with_context(tz=trigger.company_id._care_tz())
             today = fields.Date.context_today(zone)
@@ -235,10 +233,6 @@ class CareSurveyRound(models.Model):
             # sudo: the name of what it belongs to, for who may see the row
             name = row.sudo().trigger_id.name or self.env._("Regular survey")
             row.display_name = f"{name}, {format_date(self.env, row.day)}"
-
-    @api.model
-    def _insert_new(self, vals_list):
-        return insert_new(self, vals_list)
 
     @api.model
     def _due_domain(self):

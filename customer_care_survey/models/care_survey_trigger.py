@@ -282,9 +282,7 @@ class CareSurveyTrigger(models.Model):
             )
         }
         planned = dict(
-            invitations._read_group(
-                [*mine, ("state", "=", "planned")], ["trigger_id"], ["__count"]
-            )
+            invitations._read_group([*mine, ("state", "=", "planned")], ["trigger_id"], ["__count"])
         )
         reasons = dict(invitations._fields["skip_reason"]._description_selection(self.env))
         skipped = {}
@@ -511,17 +509,18 @@ class CareSurveyTrigger(models.Model):
         """``moment`` and the delay."""
         if not self.delay_count:
             return moment
-        days = self.delay_unit == "days"
+        plain = moment + timedelta(**{self.delay_unit: self.delay_count})
+        worktime = None
         if self.delay_kind == "working":
             worktime = company._care_worktime_of(company.resource_calendar_id)
-            try:
-                if worktime:
-                    method, one = ("add_days", 1) if days else ("add", 3600)
-                    start, amount = moment.replace(microsecond=0), self.delay_count * one
-                    return worktime._apply(method, start, amount)[1]
-            except UserError:  # further away than opening hours are known
-                pass
-        return moment + timedelta(**{self.delay_unit: self.delay_count})
+        if not worktime:
+            return plain
+        method, one = ("add_days", 1) if self.delay_unit == "days" else ("add", 3600)
+        start, amount = moment.replace(microsecond=0), self.delay_count * one
+        try:
+            return worktime._apply(method, start, amount)[1]
+        except UserError:  # further away than opening hours are known
+            return plain
 
     # ------------------------------------------------------------
     # Planning

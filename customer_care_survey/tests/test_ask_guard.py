@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from odoo import Command
+from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
 from .common import CareSurveyCase
@@ -55,7 +56,7 @@ class TestAskGuard(CareSurveyCase):
                 "partner_id": self.customer.id,
                 "company_id": self.company.id,
                 "invoice_line_ids": [
-                    Command.create({"name": "Back", "quantity": 1, "price_unit": 50, "tax_ids": []})
+                    Command.create({"name": "Back", "quantity": 1, "price_unit": 50})
                 ],
             }
         )
@@ -63,7 +64,9 @@ class TestAskGuard(CareSurveyCase):
         return move
 
     def test_customer_who_waits_for_a_refund_is_not_asked(self):
-        self.env["account.chart.template"].try_loading("generic_coa", self.company, False)
+        self.env["account.chart.template"].try_loading(
+            "generic_coa", company=self.company, install_demo=False
+        )
         row, other = self._row(), self._row(partner=self._contact("Noor"))
         refund = self._refund()
         self._on(0)
@@ -351,8 +354,12 @@ class TestAskGuard(CareSurveyCase):
         rows = [self._row()]
         self._on(0)
         case = self.env["care.case"].create(
-            {"name": "There", "partner_id": self.customer.id, "company_id": other.id,
-             "kind": "enquiry"}
+            {
+                "name": "There",
+                "partner_id": self.customer.id,
+                "company_id": other.id,
+                "kind": "enquiry",
+            }
         )
         for days in (1, 2):
             at = self.now + timedelta(days=days)
@@ -377,7 +384,7 @@ class TestAskGuard(CareSurveyCase):
 
     def test_settings_are_not_negative(self):
         for name in ("care_survey_max", "care_survey_window_days"):
-            with self.subTest(name=name), self.assertRaisesRegex(Exception, "0 or more"):
+            with self.subTest(name=name), self.assertRaisesRegex(ValidationError, "0 or more"):
                 self.company[name] = -1
 
     # ------------------------------------------------------------
@@ -396,9 +403,7 @@ class TestAskGuard(CareSurveyCase):
         self.assertEqual(
             (trigger.invitation_count, trigger.planned_count, trigger.skip_count), (1, 1, 3)
         )
-        self.assertEqual(
-            trigger.skip_summary, "Mails come back: 2, No valid e-mail address: 1"
-        )
+        self.assertEqual(trigger.skip_summary, "Mails come back: 2, No valid e-mail address: 1")
         self._answer(sent, 9)
         trigger.invalidate_recordset()
         self.assertEqual((trigger.answer_count, trigger.answer_rate), (1, 1.0))

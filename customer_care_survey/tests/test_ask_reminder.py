@@ -5,8 +5,10 @@ from unittest.mock import patch
 
 from odoo.modules.neutralize import get_neutralization_queries
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from .common import CareSurveyCase
+from .test_answer import OURS
 
 
 @tagged("post_install", "-at_install")
@@ -55,7 +57,7 @@ class TestAskReminder(CareSurveyCase):
     def test_an_answer_that_we_have_not_noticed_is_no_reason_to_remind(self):
         row = self._sent()
         ours = "_note_answers"
-        with patch.object(type(row), ours, lambda rows: None):
+        with patch.object(type(row), ours, lambda rows: None), mute_logger(OURS):
             self._answer(row, 9)
         self.assertFalse(row.answered_at)
         self._on(4)

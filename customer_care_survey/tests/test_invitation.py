@@ -242,10 +242,10 @@ class TestInvitation(CareSurveyCase):
         rows = self._invitations(cases)
         prepare = type(rows)._prepare_answer_vals
 
-        def prepare_or_fail(row, predefined):
+        def prepare_or_fail(row, survey, predefined):
             if row == rows[1]:
                 raise ValueError("Something is wrong with this one")
-            return prepare(row, predefined)
+            return prepare(row, survey, predefined)
 
         with (
             patch.object(type(rows), "_prepare_answer_vals", prepare_or_fail),

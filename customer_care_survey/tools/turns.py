@@ -49,9 +49,7 @@ class Turns:
             return False
         # windows that end with it, or with one that comes after it
         ends = [moment, *(other for other in self.asked if moment < other < moment + window)]
-        return any(
-            sum(end - window < other <= end for other in self.asked) >= most for end in ends
-        )
+        return any(sum(end - window < other <= end for other in self.asked) >= most for end in ends)
 
     def first(self, start, until):
         """The first moment from ``start`` to ``until`` at which they may be asked; None if
