@@ -15,10 +15,11 @@ def uninstall_hook(env):
         by_model.get("survey.survey", data.browse()).mapped("res_id")
     )
     answered = surveys.exists().filtered("user_input_ids")
+    questions = answered.question_and_page_ids
     kept = {
         "survey.survey": answered.ids,
-        "survey.question": answered.question_and_page_ids.ids,
-        "survey.question.answer": (answered.question_and_page_ids.suggested_answer_ids.ids),
+        "survey.question": questions.ids,
+        "survey.question.answer": (questions.suggested_answer_ids | questions.matrix_row_ids).ids,
     }
     data.filtered(lambda row: row.res_id in kept.get(row.model, ())).unlink()
     release_inherited(env, "customer_care_survey")

@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import api, models
 
 
 class AccountMove(models.Model):
@@ -28,3 +28,22 @@ class AccountMove(models.Model):
             # sudo: whoever posts or pays an invoice, the journey is the company's
             orders = invoices.sudo().line_ids.sale_line_ids.order_id
             self.env["care.journey"].sudo()._bill(orders)
+
+    @api.model
+    def _care_owed(self, companies, partners):
+        """What these companies have still to pay back to these customers.
+
+        :return: dict (company, commercial partner) -> a refund that is not paid yet
+        """
+        refunds = self.search_fetch(
+            [
+                ("move_type", "=", "out_refund"),
+                ("state", "=", "posted"),
+                ("payment_state", "in", ("not_paid", "partial")),
+                ("amount_residual", ">", 0),
+                ("company_id", "in", companies.ids),
+                ("commercial_partner_id", "in", partners.commercial_partner_id.ids),
+            ],
+            ["name", "company_id", "commercial_partner_id"],
+        )
+        return {(move.company_id, move.commercial_partner_id): move for move in refunds}

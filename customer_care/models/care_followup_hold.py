@@ -253,18 +253,7 @@ class CareFollowup(models.Model):
 
     def _hold_unpaid_refund(self, memo):
         rows = self.filtered("journey_id")
-        refunds = self.env["account.move"].search_fetch(
-            [
-                ("move_type", "=", "out_refund"),
-                ("state", "=", "posted"),
-                ("payment_state", "in", ("not_paid", "partial")),
-                ("amount_residual", ">", 0),
-                ("company_id", "in", rows.company_id.ids),
-                ("commercial_partner_id", "in", rows.partner_id.commercial_partner_id.ids),
-            ],
-            ["name", "company_id", "commercial_partner_id"],
-        )
-        unpaid = {(move.company_id, move.commercial_partner_id): move for move in refunds}
+        unpaid = self.env["account.move"]._care_owed(rows.company_id, rows.partner_id)
         held = {}
         for row in rows:
             if move := unpaid.get(row._customer_key()):

@@ -1,4 +1,6 @@
-from odoo import api, models
+from dateutil.relativedelta import relativedelta
+
+from odoo import api, fields, models
 
 
 class CareDemo(models.AbstractModel):
@@ -12,7 +14,36 @@ class CareDemo(models.AbstractModel):
         self._retell("customer_care_survey", self._story_answers())
         # asked at once, so that the whole way can be walked in five minutes
         trigger = self.env.ref("customer_care_survey.trigger_case_closed")
-        trigger.sudo().write({"delay_count": 0, "delay_unit": "hours"})
+        trigger.sudo().write({"delay_count": 0, "delay_unit": "hours", "reminder_count": 1})
+        self._choose_surveys()
+
+    @api.model
+    def _choose_surveys(self):
+        """The shop asks after deliveries and every half year; two customers want none of it."""
+        ours = "customer_care_survey"
+        self.env.ref(f"{ours}.trigger_nps_delivered").sudo().active = True
+        self.env.ref(f"{ours}.trigger_services").sudo().write(
+            {
+                "active": True,
+                "period_start": fields.Date.today() + relativedelta(months=1, day=1),
+            }
+        )
+        company = self.env.ref("base.main_company")
+        kinds = {name: self.env.ref(f"{ours}.kind_{name}") for name in ("experience", "regular")}
+        # on the phone
+        amir = self.env.ref("customer_care.user_amir")
+        self.env["care.survey.consent"].with_user(amir).create(
+            {
+                "partner_id": self.env.ref("customer_care.partner_marlow").id,
+                "company_id": company.id,
+                "kind_id": kinds["regular"].id,
+                "choice": "no",
+            }
+        )
+        # by the link in a mail
+        self.env["care.survey.consent"]._say(
+            self.env.ref("customer_care.partner_okafor"), company, kinds["experience"], "no"
+        )
 
     @api.model
     def _story_answers(self):

@@ -20,7 +20,7 @@ class CareCase(models.Model):
         invitations = self.env["care.survey.invitation"].search([("case_id", "in", self.ids)])
         for row in invitations:
             scrub = scrubbers[row.case_id]
-            row.partner_id = row.company_id._care_anonymous_partner()
+            row.write({"partner_id": row.company_id._care_anonymous_partner().id, "address": False})
             answer = row.user_input_id
             answer.write({"partner_id": False, "email": False, "nickname": False})
             for line in answer.user_input_line_ids:

@@ -2,18 +2,39 @@ import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.tools import format_date
+from odoo.tools import consteq, format_date, hmac
 
 from odoo.addons.customer_care.models.care_due_mixin import reraise_if_concurrent
-from odoo.addons.customer_care.models.care_stage import OVER
+from odoo.addons.customer_care.models.care_technical_mixin import TECHNICAL
 
 from .mail_batch import MailBatch
 
 _logger = logging.getLogger(__name__)
 
+#: Why something is not sent, or not yet: see ``care_survey_guard``.
+REASONS = [
+    ("record_over", "Reopened or cancelled"),
+    ("order_cancelled", "The order was cancelled"),
+    ("trigger_off", "Trigger switched off"),
+    ("survey_closed", "Survey cannot be answered"),
+    ("expired", "The moment has passed"),
+    ("no_survey", "Wants no surveys"),
+    ("opted_out", "Wants none of this kind"),
+    ("no_consent", "Has not agreed to this kind"),
+    ("no_email", "No valid e-mail address"),
+    ("bounced", "Mails come back"),
+    ("open_complaint", "Open complaint"),
+    ("unpaid_refund", "Refund not paid yet"),
+    ("customer_hours", "Outside the customer's hours"),
+    ("quiet", "Asked only recently"),
+    ("often", "Asked often enough"),
+    ("reserved", "A more important one comes first"),
+]
+
 
 class CareSurveyInvitation(models.Model):
-    """A survey sent to one person about one journey or case, and what came of it.
+    """A survey sent to one person about one journey or case, or in one round of a regular
+    survey, and what came of it.
 
     The answer itself belongs to Surveys; this row knows why it was asked, whether it
     was sent and, when it was not, why not.
@@ -24,6 +45,9 @@ class CareSurveyInvitation(models.Model):
     _inherit = ["care.due.mixin", "care.linked.mixin"]
     _order = "id desc"
     _due_cron = "customer_care_survey.ir_cron_invitations"
+    # what a batch asks once (complaints, refunds, turns, the template) is shared by more rows
+    _due_batch = 500
+    _technical_fields = TECHNICAL | {"address", "cycle"}
 
     state = fields.Selection(
         selection_add=[
@@ -48,8 +72,27 @@ class CareSurveyInvitation(models.Model):
         index="btree_not_null",
         help="Why this survey is sent.",
     )
+    kind_id = fields.Many2one(related="trigger_id.kind_id")
+    round_id = fields.Many2one(
+        "care.survey.round",
+        "Round",
+        readonly=True,
+        ondelete="cascade",
+        index="btree_not_null",
+        help="The round of the regular survey, where it is about no journey or case.",
+    )
+    followup_id = fields.Many2one(
+        "care.followup",
+        "Contact",
+        readonly=True,
+        ondelete="set null",
+        index="btree_not_null",
+        help="The contact that the customer is asked about.",
+    )
     occurrence = fields.Integer(
-        default=1, readonly=True, help="Which time it is that the event happened."
+        default=1,
+        readonly=True,
+        help="Which time it is that the event happened; of contacts, which contact.",
     )
     cycle = fields.Integer(default=1, readonly=True, help="The cycle of the journey or case.")
     company_id = fields.Many2one(
@@ -62,21 +105,24 @@ class CareSurveyInvitation(models.Model):
     planned_for = fields.Datetime("Planned For", readonly=True, copy=False)
     sent_at = fields.Datetime("Sent At", readonly=True, copy=False)
     answered_at = fields.Datetime("Answered At", readonly=True, copy=False)
+    address = fields.Char("Sent To", readonly=True, copy=False)
     skip_reason = fields.Selection(
-        [
-            ("record_over", "Reopened or cancelled"),
-            ("trigger_off", "Trigger switched off"),
-            ("survey_closed", "Survey cannot be answered"),
-            ("no_survey", "Wants no surveys"),
-            ("no_email", "No valid e-mail address"),
-            ("open_complaint", "Open complaint"),
-            ("quiet", "Asked only recently"),
-        ],
-        "Why It Was Not Sent",
+        REASONS,
+        "Why Not Sent",
         readonly=True,
         copy=False,
+        help="Of what is still planned: why not yet.",
     )
     skip_note = fields.Char("More on That", readonly=True, copy=False)
+    reminder_count = fields.Integer("Reminders", readonly=True, copy=False)
+    reminded_at = fields.Datetime("Reminded At", readonly=True, copy=False)
+    reminder_reason = fields.Selection(
+        REASONS,
+        "Why No Reminder",
+        readonly=True,
+        copy=False,
+        help="Of a reminder that is still to come: why not yet.",
+    )
     user_input_id = fields.Many2one(
         "survey.user_input",
         "Answer",
@@ -94,6 +140,14 @@ class CareSurveyInvitation(models.Model):
         "care.case", "Case Opened", compute="_compute_recovery_case_id"
     )
 
+    _one_record = models.Constraint(
+        "CHECK (num_nonnulls(journey_id, case_id, round_id) = 1)",
+        "Each row is about one journey, one case or one round of a regular survey.",
+    )
+    _round_uniq = models.UniqueIndex(
+        "(round_id, partner_id) WHERE round_id IS NOT NULL",
+        "This customer is asked already.",
+    )
     _journey_uniq = models.UniqueIndex(
         "(trigger_id, journey_id, occurrence) WHERE journey_id IS NOT NULL",
         "This customer is asked already.",
@@ -107,6 +161,7 @@ class CareSurveyInvitation(models.Model):
         "This answer belongs to another invitation.",
     )
     _recent_idx = models.Index("(partner_id, sent_at) WHERE sent_at IS NOT NULL")
+    _address_idx = models.Index("(address, sent_at) WHERE address IS NOT NULL")
 
     # ------------------------------------------------------------
     # Fields
@@ -118,12 +173,15 @@ class CareSurveyInvitation(models.Model):
         for row in self:
             row.display_name = row.subject
 
-    @api.depends("case_id", "journey_id")
+    @api.depends("case_id", "journey_id", "round_id")
     def _compute_subject(self):
-        for row in self:
-            # sudo: number or order of what the customer is asked about, nothing more
-            record = row.sudo()._record()
-            row.subject = record.display_name if record._name == "care.case" else record.name
+        # sudo: number or order of what the customer is asked about, nothing more
+        for row in self.sudo():
+            if row.round_id:
+                row.subject = row._survey().title or row.round_id.display_name
+            else:
+                record = row._record()
+                row.subject = record.display_name if row.case_id else record.name
 
     @api.depends("score_ids")
     def _compute_score_text(self):
@@ -146,11 +204,14 @@ class CareSurveyInvitation(models.Model):
         result = super().action_retry()
         # what was answered is not asked again: only the effects are tried once more
         rows.filtered("answered_at").write({"state": "answered"})
+        # nor is what was sent: only the reminder
+        rows.filtered(lambda row: row.sent_at and not row.answered_at).write({"state": "sent"})
         return result
 
     def action_open_record(self):
         self.ensure_one()
-        return self._record()._get_records_action()
+        about = self._record() or self.partner_id
+        return about._get_records_action()
 
     def action_open_recovery_case(self):
         self.ensure_one()
@@ -184,139 +245,45 @@ class CareSurveyInvitation(models.Model):
     # ------------------------------------------------------------
 
     def _run_due(self):
+        # without us noticing: our part of answering must never stop theirs
+        self.filtered(
+            lambda row: row.sent_at and not row.answered_at and row.user_input_id.state == "done"
+        )._note_answers()
         answered = self.filtered("answered_at")
-        (self - answered)._ask()
+        waiting = (self - answered).filtered("sent_at")
+        waiting._remind()
+        (self - answered - waiting)._ask()
         answered._act_on_answers()
+
+    def _survey(self):
+        """The survey that this person is asked: in their language, where there is one."""
+        self.ensure_one()
+        return self.trigger_id._survey_for(self.partner_id)
 
     def _ask(self):
         """Check once more, and send what may be sent."""
-        for row in self:
+        for row in self.filtered(lambda row: row._record()):
             partner = row._record()._care_partner()
             if partner != row.partner_id:
                 row.partner_id = partner
         held = self._held_back()
-        for row, (reason, note) in held.items():
+        for row, (reason, note, again) in held.items():
             row.write(
                 {
-                    "state": "skipped",
-                    "next_at": False,
+                    "state": "planned" if again else "skipped",
+                    "next_at": again and max(again, self._soon()),
                     "error": False,
+                    "attempts": 0,
                     "skip_reason": reason,
                     "skip_note": note,
                 }
             )
+        self._trigger_at([again for _reason, _note, again in held.values()])
         self.filtered(lambda row: row not in held)._send()
 
-    # ------------------------------------------------------------
-    # Guards: why not to send
-    # ------------------------------------------------------------
-
-    def _held_back(self):
-        """Rows that must not be sent now.
-
-        The reasons of ``skip_reason``, in their order, are looked for by methods named
-        after them; each answers for a whole batch with a dict row -> note.
-
-        :return: dict row -> (reason, note)
-        """
-        held = {}
-        rest = self
-        for reason in self._fields["skip_reason"].get_values(self.env):
-            found = getattr(rest, f"_guard_{reason}")()
-            held.update({row: (reason, note) for row, note in found.items()})
-            rest = rest.filtered(lambda row: row not in held)
-        return held
-
-    def _guard_record_over(self):
-        """Reopened, or cancelled (unless that is what the customer is asked about)."""
-        held = {}
-        for row in self:
-            record = row._record()
-            cancelled = record.stage_category == "cancelled"
-            if record.cycle != row.cycle or (
-                cancelled and row.trigger_id.event != "order_cancelled"
-            ):
-                held[row] = record.stage_id.name
-        return held
-
-    def _guard_trigger_off(self):
-        off = self.filtered(lambda row: not row.trigger_id.active)
-        return dict.fromkeys(off, False)
-
-    def _guard_survey_closed(self):
-        return {
-            row: problem
-            for survey, rows in self.grouped(lambda r: r.trigger_id.survey_id).items()
-            if (problem := survey._care_problem())
-            for row in rows
-        }
-
-    def _guard_no_survey(self):
-        held = {}
-        for company, rows in self.grouped("company_id").items():
-            profiles = self.env["care.profile"]._for(rows.partner_id, company)
-            for row in rows:
-                profile = profiles.get(row.partner_id.commercial_partner_id)
-                if profile and profile.no_survey:
-                    held[row] = False
-                elif row.partner_id.is_blacklisted:
-                    held[row] = row.partner_id.email_normalized
-        return held
-
-    def _guard_no_email(self):
-        missing = self.filtered(lambda row: not row.partner_id.email_normalized)
-        return {row: row.partner_id.email for row in missing}
-
-    def _guard_open_complaint(self):
-        held = {}
-        for company, rows in self.grouped("company_id").items():
-            open_cases = dict(
-                self.env["care.case"]._read_group(
-                    [
-                        (
-                            "commercial_partner_id",
-                            "in",
-                            rows.partner_id.commercial_partner_id.ids,
-                        ),
-                        ("company_id", "=", company.id),
-                        ("kind", "=", "complaint"),
-                        ("stage_category", "not in", OVER),
-                    ],
-                    ["commercial_partner_id"],
-                    ["id:recordset"],
-                )
-            )
-            for row in rows:
-                cases = open_cases.get(row.partner_id.commercial_partner_id)
-                if cases and (cases := cases - row.case_id):
-                    held[row] = cases[:1].number
-        return held
-
-    def _guard_quiet(self):
-        """One survey to one person within the company's days, whatever the survey."""
-        held = {}
-        for company, rows in self.grouped("company_id").items():
-            gap = company.care_survey_gap_days
-            if not gap:
-                continue
-            asked = dict(
-                self._read_group(
-                    [
-                        ("partner_id", "in", rows.partner_id.ids),
-                        ("company_id", "=", company.id),
-                        ("sent_at", ">", self.env.cr.now() - timedelta(days=gap)),
-                    ],
-                    ["partner_id"],
-                    ["sent_at:max"],
-                )
-            )
-            for row in rows.sorted(lambda r: (r.trigger_id.sequence, r.next_at, r.id)):
-                last = asked.get(row.partner_id)
-                if last:
-                    held[row] = format_date(self.env, last)
-                else:
-                    asked[row.partner_id] = self.env.cr.now()
-        return held
+    def _soon(self):
+        """The first moment that is not now: the engine has looked already."""
+        return self.env.cr.now().replace(microsecond=0) + timedelta(minutes=1)
 
     # ------------------------------------------------------------
     # Sending
@@ -330,29 +297,42 @@ class CareSurveyInvitation(models.Model):
         """
         if not self:
             return
+        surveys = {row: row._survey() for row in self}
         predefined = {
             survey: survey._prepare_user_input_predefined_questions().ids
-            for survey in self.trigger_id.survey_id
+            for survey in self.env["survey.survey"].union(*surveys.values())
             if survey.questions_selection == "all"
         }
         answers = (
             self.env["survey.user_input"]
             .with_context(tracking_disable=True)
-            .create([row._prepare_answer_vals(predefined) for row in self])
+            .create([row._prepare_answer_vals(surveys[row], predefined) for row in self])
         )
         now = self.env.cr.now()
         for row, answer in zip(self, answers, strict=True):
             row.write(
                 {
                     "state": "sent",
-                    "next_at": False,
+                    "next_at": row._next_reminder(now, answer.deadline),
                     "error": False,
+                    "attempts": 0,
+                    "skip_reason": False,
+                    "skip_note": False,
                     "sent_at": now,
+                    "address": row.partner_id.email_normalized,
                     "user_input_id": answer.id,
                 }
             )
+        self._trigger_due()
+        self._mail("mail_template_id")
+
+    def _mail(self, name):
+        """Queue the mails of a batch.
+
+        :param str name: the trigger's field that names the template
+        """
         for (company, template), rows in self.grouped(
-            lambda row: (row.company_id, row.trigger_id.mail_template_id)
+            lambda row: (row.company_id, row.trigger_id[name] or row.trigger_id.mail_template_id)
         ).items():
             sender = template.with_company(company).with_context(care_mail_batch=MailBatch())
             sender.send_mail_batch(
@@ -360,17 +340,67 @@ class CareSurveyInvitation(models.Model):
                 email_values={"author_id": company.partner_id.id},
                 email_layout_xmlid="customer_care.mail_layout",
             )
-        self._wake_mail_queue()
+        if self:
+            self._wake_mail_queue()
 
-    def _prepare_answer_vals(self, predefined):
+    # ------------------------------------------------------------
+    # Reminders
+    # ------------------------------------------------------------
+
+    def _last_mail(self):
+        """When this person got the last mail about this survey."""
+        self.ensure_one()
+        return max(filter(None, (self.sent_at, self.reminded_at)))
+
+    def _next_reminder(self, last, deadline):
+        """When to remind whoever has not answered by then; False for not any more.
+
+        :param datetime last: the mail before it
+        :param deadline: until when the link works; False for good
+        """
+        self.ensure_one()
+        trigger = self.trigger_id
+        if not trigger or self.reminder_count >= trigger.reminder_count:
+            return False
+        moment = last + timedelta(days=trigger.reminder_days)
+        return False if deadline and moment >= deadline else moment
+
+    def _remind(self):
+        """Remind whoever has not answered, if that is still right; the link stays the same."""
+        held = self._held_back()
+        for row, (reason, _note, again) in held.items():
+            row.write(
+                {
+                    "next_at": again and max(again, self._soon()),
+                    "reminder_reason": reason,
+                    "error": False,
+                    "attempts": 0,
+                }
+            )
+        now = self.env.cr.now()
+        due = self.filtered(lambda row: row not in held)
+        for row in due:
+            row.write({"reminder_count": row.reminder_count + 1, "reminded_at": now})
+            row.write(
+                {
+                    "next_at": row._next_reminder(now, row.user_input_id.deadline),
+                    "reminder_reason": False,
+                    "error": False,
+                    "attempts": 0,
+                }
+            )
+        self._trigger_due()
+        due._mail("reminder_template_id")
+
+    def _prepare_answer_vals(self, survey, predefined):
         """Values of the row that will take the answer, as Surveys would make it.
 
+        :param survey: the one that this person is asked
         :param dict predefined: survey -> ids of its questions, where they are the
             same for everybody
         """
         self.ensure_one()
         trigger, partner = self.trigger_id, self.partner_id
-        survey = trigger.survey_id
         vals = {
             "survey_id": survey.id,
             "partner_id": partner.id,
@@ -403,6 +433,59 @@ class CareSurveyInvitation(models.Model):
         # sudo: as in `_survey_url`
         deadline = self.sudo().user_input_id.deadline
         return format_date(self.env, deadline) if deadline else ""
+
+    # ------------------------------------------------------------
+    # No more of these
+    # ------------------------------------------------------------
+
+    def _stop_token(self):
+        """What opens this person's page to refuse surveys: of this row and this person."""
+        self.ensure_one()
+        told = f"{self.id}-{self.partner_id.id}"
+        return hmac(self.env(su=True), "customer_care_survey.stop", told)
+
+    def _stop_url(self):
+        """The page on which the customer says that they want no more of these."""
+        self.ensure_one()
+        return f"{self.get_base_url()}/care/survey/stop/{self.id}/{self._stop_token()}"
+
+    @api.model
+    def _of_stop_link(self, row_id, token):
+        """The row whose link this is, as superuser; empty if it is none of ours."""
+        # sudo: the link is the customer's right to their own choice, nothing else is shown
+        row = self.sudo().browse(row_id if row_id < 2**31 else []).exists()
+        # as bytes: of texts, only plain ones can be compared
+        if row and consteq(row._stop_token().encode(), (token or "").encode()):
+            return row
+        return row.browse()
+
+    def _stop(self, what):
+        """The customer refuses surveys, or takes it back; see the route."""
+        self.ensure_one()
+        consents = self.env["care.survey.consent"]
+        everything = self.env["care.survey.kind"]
+        kind = self.trigger_id.kind_id
+        if what == "again":
+            for refused in self._refused():
+                consents._say(self.partner_id, self.company_id, refused, "yes")
+        else:
+            chosen = kind if what == "kind" else everything
+            consents._say(self.partner_id, self.company_id, chosen, "no")
+
+    def _refused(self):
+        """The kinds that this person has refused, as far as this row's page says: a list with
+        its kind, and an empty one for all.
+        """
+        self.ensure_one()
+        said = self.env["care.survey.consent"].search(
+            [
+                ("partner_id", "=", self.partner_id.id),
+                ("company_id", "=", self.company_id.id),
+                ("kind_id", "in", [False, self.trigger_id.kind_id.id]),
+                ("choice", "=", "no"),
+            ]
+        )
+        return [row.kind_id for row in said]
 
     # ------------------------------------------------------------
     # Answers
@@ -528,7 +611,7 @@ class CareSurveyInvitation(models.Model):
             "name": self.env._(
                 # the customer reads it
                 "Your feedback on %s",
-                self.case_id.number or record.name,
+                self.case_id.number or record.name or self.subject,
             ),
             "description": "\n\n".join(said) or worst.display_name,
             "kind": "complaint",

@@ -1,7 +1,10 @@
+import hashlib
 from datetime import timedelta
 
+import pytz
+
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
 from odoo.addons.customer_care.models.care_category import SEVERITIES
@@ -9,8 +12,20 @@ from odoo.addons.customer_care.models.care_due_mixin import reraise_if_concurren
 
 #: What was told in a survey is not asked about again.
 NOT_BY_SURVEY = "[('channel', '!=', 'survey')]"
+#: Whom a regular survey asks if nothing else is said.
+CUSTOMERS = "[('customer_rank', '>', 0)]"
 #: Days that are looked back to say how many customers a trigger means.
 REACH_DAYS = 90
+#: Events that are told for a contact: which contact is their occurrence.
+CONTACTS = ("contact_done", "case_contact_done")
+#: Not an event: the calendar says when.
+PERIODIC = "periodic"
+PRIORITIES = [
+    ("0", "Low"),
+    ("1", "Normal"),
+    ("2", "Important"),
+    ("3", "Very important"),
+]
 
 
 class CareSurveyTrigger(models.Model):
@@ -30,10 +45,100 @@ class CareSurveyTrigger(models.Model):
         index=True,
         domain="[('users_login_required', '=', False)]",
     )
+    language_ids = fields.One2many(
+        "care.survey.trigger.language",
+        "trigger_id",
+        "Other Languages",
+        copy=True,
+        help="A survey of its own for customers who speak another language. Without a line the "
+        "survey above is sent, in their language where it is translated.",
+    )
+    kind_id = fields.Many2one(
+        "care.survey.kind",
+        "Kind",
+        ondelete="restrict",
+        index=True,
+        default=lambda self: self.env.ref(
+            "customer_care_survey.kind_experience", raise_if_not_found=False
+        ),
+        help="What customers can refuse in one: the mail offers to send no more of this kind.",
+    )
+    priority = fields.Selection(
+        PRIORITIES,
+        default="1",
+        required=True,
+        help="Who may be asked only one thing at a time is asked the most important: a survey "
+        "that would take the place of a more important one that waits is not sent.",
+    )
     measures = fields.Char(compute="_compute_measures", help="What the answers are counted as.")
     delay_count = fields.Integer("Ask After", default=1)
     delay_unit = fields.Selection(
         [("hours", "Hours"), ("days", "Days")], default="days", required=True
+    )
+    delay_kind = fields.Selection(
+        [("calendar", "Calendar time"), ("working", "Working time")],
+        "Counted In",
+        default="calendar",
+        required=True,
+        help="Working time is that of the company: hours in which it is open, days on which it "
+        "works.",
+    )
+    at_hour = fields.Boolean(
+        "At a Certain Hour", help="Send at this time of the customer's own day."
+    )
+    hour = fields.Float(
+        default=10.0, help="Time of day in the customer's own zone, or the company's."
+    )
+    patience_days = fields.Integer(
+        "Wait at Most",
+        default=5,
+        help="Days that it waits for its turn, where the customer was asked something else a "
+        "short time ago. After that the moment has passed and it is not sent.",
+    )
+    share = fields.Integer(
+        "Ask",
+        default=100,
+        help="Percent of the customers. Who is among them is decided once: the same customer is "
+        "always asked by this trigger, or never.",
+    )
+    reminder_count = fields.Integer(
+        "Reminders", default=0, help="Mails to whoever has not answered; 0: none."
+    )
+    reminder_days = fields.Integer("Remind After", default=4, help="Days after the last mail.")
+    reminder_template_id = fields.Many2one(
+        "mail.template",
+        "Reminder Mail",
+        ondelete="restrict",
+        domain="[('model', '=', 'care.survey.invitation')]",
+        default=lambda self: self.env.ref(
+            "customer_care_survey.mail_template_reminder", raise_if_not_found=False
+        ),
+        help="Empty: the invitation once more.",
+    )
+    team_ids = fields.Many2many(
+        "care.team",
+        "care_survey_trigger_team_rel",
+        "trigger_id",
+        "team_id",
+        string="Teams",
+        check_company=True,
+        help="Only what these teams look after; empty: of all.",
+    )
+    tier_ids = fields.Many2many(
+        "care.tier",
+        "care_survey_trigger_tier_rel",
+        "trigger_id",
+        "tier_id",
+        string="Tiers",
+        help="Only customers of these tiers; empty: all.",
+    )
+    categ_ids = fields.Many2many(
+        "product.category",
+        "care_survey_trigger_categ_rel",
+        "trigger_id",
+        "categ_id",
+        string="Product Categories",
+        help="Only about products of these categories, or of those below them.",
     )
     valid_days = fields.Integer(
         "Answer Within",
@@ -65,17 +170,56 @@ class CareSurveyTrigger(models.Model):
     case_category_id = fields.Many2one("care.category", "Category of the Case", check_company=True)
     case_severity = fields.Selection(SEVERITIES, "Severity of the Case", default="2", required=True)
     reach = fields.Char("Whom It Means", compute="_compute_reach")
-    invitation_count = fields.Integer(compute="_compute_invitation_count")
-    answer_count = fields.Integer(compute="_compute_invitation_count")
+    invitation_count = fields.Integer("Sent", compute="_compute_invitation_count")
+    answer_count = fields.Integer("Answered", compute="_compute_invitation_count")
+    planned_count = fields.Integer("Planned", compute="_compute_invitation_count")
+    skip_count = fields.Integer("Not Sent", compute="_compute_invitation_count")
+    answer_rate = fields.Float(
+        "Answer Rate", compute="_compute_invitation_count", help="Of what was sent."
+    )
+    skip_summary = fields.Char(
+        "Why Not Sent", compute="_compute_invitation_count", help="How often for which reason."
+    )
 
     _delay_check = models.Constraint(
         "CHECK (delay_count >= 0 AND valid_days >= 0)",
         "Delays cannot be negative.",
     )
+    _share_check = models.Constraint(
+        "CHECK (share BETWEEN 1 AND 100)", "Ask 1 to 100 percent of the customers."
+    )
+    _hour_check = models.Constraint(
+        "CHECK (hour >= 0 AND hour < 24)", "Times of day lie between 0:00 and 24:00."
+    )
+    _reminder_check = models.Constraint(
+        "CHECK (reminder_count BETWEEN 0 AND 5 AND (reminder_count = 0 OR reminder_days >= 1))",
+        "At most five reminders, each a day or more after the mail before it.",
+    )
+    _patience_check = models.Constraint(
+        "CHECK (patience_days >= 1)",
+        "“Wait at Most” is one day or more: mails are not sent to the second.",
+    )
 
     # ------------------------------------------------------------
     # Fields
     # ------------------------------------------------------------
+
+    @api.model
+    def _selection_event(self):
+        return [
+            *super()._selection_event(),
+            ("coverage_end", self.env._("Free service ends")),
+            ("contact_done", self.env._("Contact about an order (follow-up done)")),
+            ("case_contact_done", self.env._("Contact about a case (follow-up done)")),
+            ("first_service", self.env._("First order of a service")),
+            (PERIODIC, self.env._("Regularly, customers who match")),
+        ]
+
+    @api.depends("event")
+    def _compute_res_model(self):
+        result = super()._compute_res_model()
+        self.filtered(lambda trigger: trigger.event == PERIODIC).res_model = "res.partner"
+        return result
 
     @api.depends("survey_id")
     def _compute_measures(self):
@@ -96,6 +240,9 @@ class CareSurveyTrigger(models.Model):
     def _compute_reach(self):
         since = fields.Datetime.now() - timedelta(days=REACH_DAYS)
         for trigger in self:
+            if trigger.event == PERIODIC:
+                trigger.reach = trigger._reach_of_customers()
+                continue
             records = self.env[trigger.res_model or "care.case"]
             day = "received_at" if records._name == "care.case" else "create_date"
             domain = Domain(day, ">=", since) & Domain(
@@ -124,40 +271,61 @@ class CareSurveyTrigger(models.Model):
                 )
 
     def _compute_invitation_count(self):
-        counts = {
+        invitations = self.env["care.survey.invitation"]
+        mine = [("trigger_id", "in", self.ids)]
+        sent = {
             trigger: (count, answered)
-            for trigger, count, answered in self.env["care.survey.invitation"]._read_group(
-                [("trigger_id", "in", self.ids), ("sent_at", "!=", False)],
+            for trigger, count, answered in invitations._read_group(
+                [*mine, ("sent_at", "!=", False)],
                 ["trigger_id"],
                 ["__count", "answered_at:count"],
             )
         }
+        planned = dict(
+            invitations._read_group([*mine, ("state", "=", "planned")], ["trigger_id"], ["__count"])
+        )
+        reasons = dict(invitations._fields["skip_reason"]._description_selection(self.env))
+        skipped = {}
+        for trigger, reason, count in invitations._read_group(
+            [*mine, ("state", "=", "skipped")],
+            ["trigger_id", "skip_reason"],
+            ["__count"],
+            order="__count desc",
+        ):
+            skipped.setdefault(trigger, []).append((count, reasons.get(reason, "?")))
         for trigger in self:
-            trigger.invitation_count, trigger.answer_count = counts.get(trigger, (0, 0))
+            count, answered = sent.get(trigger, (0, 0))
+            trigger.invitation_count, trigger.answer_count = count, answered
+            trigger.answer_rate = answered / count if count else 0
+            trigger.planned_count = planned.get(trigger, 0)
+            why = skipped.get(trigger, [])
+            trigger.skip_count = sum(number for number, _reason in why)
+            trigger.skip_summary = ", ".join(f"{reason}: {number}" for number, reason in why)
 
-    @api.constrains("survey_id")
+    @api.constrains("survey_id", "open_case", "language_ids")
     def _check_survey(self):
         for trigger in self:
             # sudo: as in `_compute_measures`
-            problem = trigger.sudo().survey_id._care_problem()
-            if problem:
-                raise ValidationError(problem)
-            if not trigger.measures:
+            for survey in trigger.sudo()._surveys():
+                if problem := survey._care_problem():
+                    raise ValidationError(problem)
+            if trigger.open_case and not trigger.measures:
                 raise ValidationError(
                     self.env._(
-                        "No question of “%s” is measured. In Surveys, open a question "
-                        "with a scale and choose what its answers count as: "
-                        "recommendation (NPS), satisfaction (CSAT) or effort (CES).",
+                        "No question of “%s” is measured, so no answer is bad. In Surveys, open a "
+                        "question with a scale and choose what its answers count as: "
+                        "recommendation (NPS), satisfaction (CSAT) or effort (CES). Or do not "
+                        "open cases for bad answers.",
                         trigger.sudo().survey_id.title,
                     )
                 )
 
-    @api.constrains("survey_id", "bad_score_max", "open_case", "active")
+    @api.constrains("survey_id", "bad_score_max", "open_case", "active", "language_ids")
     def _check_bad_score_max(self):
         """The best answer of a scale must never be a bad one."""
         for trigger in self.filtered("open_case"):
             # sudo: as in `_compute_measures`
-            questions = trigger.sudo().survey_id.question_ids.filtered("care_measure")
+            questions = trigger.sudo()._surveys().question_ids.filtered("care_measure")
             for question in questions.sorted("scale_max")[:1]:
                 if trigger.bad_score_max >= question.scale_max:
                     raise ValidationError(
@@ -176,7 +344,23 @@ class CareSurveyTrigger(models.Model):
 
     @api.onchange("event")
     def _onchange_event(self):
-        """Propose not to ask again about what was told in a survey."""
+        """Propose not to ask again about what was told in a survey, and whom to ask regularly."""
+        regular = self.env.ref(
+            "customer_care_survey.mail_template_regular", raise_if_not_found=False
+        )
+        usual = self.env.ref(
+            "customer_care_survey.mail_template_invitation", raise_if_not_found=False
+        )
+        if self.event == PERIODIC:
+            if self._filter().is_true() or self.filter_domain == NOT_BY_SURVEY:
+                self.filter_domain = CUSTOMERS
+            if self.mail_template_id == usual:
+                self.mail_template_id = regular
+            return
+        if self.filter_domain == CUSTOMERS:
+            self.filter_domain = "[]"
+        if self.mail_template_id == regular:
+            self.mail_template_id = usual
         if self.res_model == "care.case" and self._filter().is_true():
             self.filter_domain = NOT_BY_SURVEY
         elif self.res_model != "care.case" and self.filter_domain == NOT_BY_SURVEY:
@@ -195,16 +379,148 @@ class CareSurveyTrigger(models.Model):
     # ------------------------------------------------------------
 
     def action_open_invitations(self):
+        """What was sent."""
+        return self._open_invitations([("sent_at", "!=", False)])
+
+    def action_open_planned(self):
+        return self._open_invitations([("state", "=", "planned")])
+
+    def action_open_skipped(self):
+        """What was not sent, by reason."""
+        return self._open_invitations(
+            [("state", "=", "skipped")], {"search_default_group_reason": 1}
+        )
+
+    def _open_invitations(self, domain, context=None):
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "customer_care_survey.care_survey_invitation_action"
         )
-        action["domain"] = [("trigger_id", "=", self.id)]
+        action["domain"] = [("trigger_id", "=", self.id), *domain]
+        action["context"] = context or {}
         return action
 
     def action_open_survey(self):
         self.ensure_one()
         return self.survey_id._get_records_action()
+
+    # ------------------------------------------------------------
+    # Whom it asks, and what
+    # ------------------------------------------------------------
+
+    def _surveys(self):
+        """All surveys that this trigger may send."""
+        return self.survey_id | self.language_ids.survey_id
+
+    def _survey_for(self, partner):
+        """The survey for a person: the one in their language, where there is one."""
+        self.ensure_one()
+        line = self.language_ids.filtered(lambda line: line.lang_id.code == partner.lang)
+        return line.survey_id or self.survey_id
+
+    def _match(self, records):
+        records = super()._match(records)
+        if records._name == "res.partner":
+            return records
+        if self.team_ids:
+            records = records.filtered(lambda record: record.team_id in self.team_ids)
+        if self.tier_ids:
+            records = records.filtered(lambda record: record.tier_id in self.tier_ids)
+        if self.categ_ids:
+            about = self._about_categories(records)
+            records = records.filtered(lambda record: record in about)
+        return records
+
+    def _about_categories(self, records):
+        """Those of these records that are about products of the trigger's categories: a case
+        by its product, or else by its order, a journey by its order.
+        """
+        wanted = self.env["product.category"].search([("id", "child_of", self.categ_ids.ids)])
+        # sudo: what was ordered, whoever causes the event
+        orders = records.sudo().order_id
+        lines = (
+            self.env["sale.order.line"]
+            .sudo()
+            .search_fetch(
+                [
+                    ("order_id", "in", orders.ids),
+                    ("product_uom_qty", ">", 0),
+                    ("product_id.categ_id", "in", wanted.ids),
+                ],
+                ["order_id"],
+            )
+        )
+        bought = set(lines.order_id.ids)
+
+        def is_about(record):
+            product = record._name == "care.case" and record.product_id
+            if product:
+                return product.categ_id in wanted
+            return bool(bought & set(record.order_id.ids))
+
+        return records.filtered(is_about)
+
+    def _is_drawn(self, partner):
+        """Whether this person is among the share that is asked: the same every time."""
+        self.ensure_one()
+        if self.share >= 100:
+            return True
+        drawn = hashlib.sha256(f"{self.id}-{partner.id}".encode()).digest()
+        return int.from_bytes(drawn[:8], "big") % 100 < self.share
+
+    # ------------------------------------------------------------
+    # When
+    # ------------------------------------------------------------
+
+    def _ask_at(self, company, partner, moment, memo):
+        """When to ask a person about what happened at ``moment``.
+
+        :param datetime moment: naive UTC
+        :param dict memo: what one batch shares, filled here
+        :return: naive UTC
+        """
+        self.ensure_one()
+        key = (company, moment)
+        if key not in memo:
+            memo[key] = self._delayed(company, moment)
+        at = memo[key]
+        if not self.at_hour:
+            return at
+        zone = partner.tz or company._care_tz()
+        key = (company, moment, zone)
+        if key not in memo:
+            # on the day that the delay reaches; of hours, and of today, what has not passed
+            day = pytz.utc.localize(at).astimezone(pytz.timezone(zone)).date()
+            memo[key] = self._at_hour_of(zone, day, self.hour)
+            if memo[key] < at and not (self.delay_unit == "days" and self.delay_count):
+                memo[key] = self._at_hour_of(zone, day + timedelta(days=1), self.hour)
+        return memo[key]
+
+    @api.model
+    def _at_hour_of(self, zone, day, hour):
+        """A time of a day in a zone, naive UTC.
+
+        :param str zone: its name
+        """
+        at = self.env["care.followup"]._at_hour(pytz.timezone(zone), day, hour)
+        return at.astimezone(pytz.utc).replace(tzinfo=None)
+
+    def _delayed(self, company, moment):
+        """``moment`` and the delay."""
+        if not self.delay_count:
+            return moment
+        plain = moment + timedelta(**{self.delay_unit: self.delay_count})
+        worktime = None
+        if self.delay_kind == "working":
+            worktime = company._care_worktime_of(company.resource_calendar_id)
+        if not worktime:
+            return plain
+        method, one = ("add_days", 1) if self.delay_unit == "days" else ("add", 3600)
+        start, amount = moment.replace(microsecond=0), self.delay_count * one
+        try:
+            return worktime._apply(method, start, amount)[1]
+        except UserError:  # further away than opening hours are known
+            return plain
 
     # ------------------------------------------------------------
     # Planning
@@ -213,23 +529,86 @@ class CareSurveyTrigger(models.Model):
     def _apply(self, records, event, when):
         """Plan one invitation a record and cycle; whether to send it is decided then."""
         self.ensure_one()
-        if not records:
-            return self.env["care.survey.invitation"]
-        delay = timedelta(**{self.delay_unit: self.delay_count})
-        return self.env["care.survey.invitation"]._plan(
-            [
+        return self.env["care.survey.invitation"]._plan(self._prepare_rows(records, event, when))
+
+    def _prepare_rows(self, records, event, when):
+        """Column values of the invitations that ``event`` plans: nothing is written.
+
+        :param dict when: record -> (moment of the event, its occurrence)
+        """
+        ends = self._coverage_ends(records) if event == "coverage_end" else {}
+        memo, vals_list = {}, []
+        for record in records:
+            partner = record._care_partner()
+            moment, occurrence = when[record]
+            if event == "coverage_end":
+                moment = ends.get(record)
+            if not moment or not self._is_drawn(partner):
+                continue
+            at = self._ask_at(record.company_id, partner, moment, memo)
+            vals_list.append(
                 {
                     "state": "planned",
                     "attempts": 0,
                     "trigger_id": self.id,
                     record._care_link: record.id,
-                    "occurrence": when[record][1],
+                    "followup_id": occurrence if event in CONTACTS else False,
+                    "occurrence": occurrence,
                     "cycle": record.cycle,
                     "company_id": record.company_id.id,
-                    "partner_id": record._care_partner().id,
-                    "planned_for": when[record][0] + delay,
-                    "next_at": max(when[record][0] + delay, self.env.cr.now()),
+                    "partner_id": partner.id,
+                    "reminder_count": 0,
+                    "planned_for": at,
+                    "next_at": max(at, self.env.cr.now()),
                 }
-                for record in records
-            ]
-        )
+            )
+        return vals_list
+
+    def _coverage_ends(self, records):
+        """When the free service of these journeys ends: dict journey -> naive UTC."""
+        last = {}
+        for line, day in self.env["care.policy"]._covered_lines(records).items():
+            order = line.order_id
+            last[order] = max(day, last.get(order, day))
+        ends = {}
+        for record in records:
+            if day := last.get(record.sudo().order_id):
+                ends[record] = self._at_hour_of(record.company_id._care_tz(), day, 24)
+        return ends
+
+
+class CareSurveyTriggerLanguage(models.Model):
+    """The survey for customers who speak another language."""
+
+    _name = "care.survey.trigger.language"
+    _description = "Survey in another language"
+    _order = "lang_id, id"
+    _rec_name = "lang_id"
+
+    trigger_id = fields.Many2one(
+        "care.survey.trigger", required=True, ondelete="cascade", index=True
+    )
+    lang_id = fields.Many2one(
+        "res.lang",
+        "Language",
+        required=True,
+        ondelete="cascade",
+        domain="[('active', '=', True)]",
+    )
+    survey_id = fields.Many2one(
+        "survey.survey",
+        "Survey",
+        required=True,
+        ondelete="restrict",
+        index=True,
+        domain="[('users_login_required', '=', False)]",
+    )
+
+    _lang_uniq = models.UniqueIndex(
+        "(trigger_id, lang_id)", "There is already a survey in this language."
+    )
+
+    @api.constrains("survey_id")
+    def _check_survey(self):
+        self.trigger_id._check_survey()
+        self.trigger_id._check_bad_score_max()

@@ -54,7 +54,10 @@ class SurveyQuestion(models.Model):
 
         # sudo: who builds surveys need not see what Customer Care does with them
         triggers = self.env["care.survey.trigger"].sudo()
-        triggers.search([("survey_id", "in", self.survey_id.ids)])._check_bad_score_max()
+        asked = self.survey_id.ids
+        triggers.search(
+            ["|", ("survey_id", "in", asked), ("language_ids.survey_id", "in", asked)]
+        )._check_bad_score_max()
 
     @api.onchange("question_type")
     def _onchange_question_type_care(self):

@@ -3,3 +3,10 @@ from . import test_invitation
 from . import test_security
 from . import test_confidential
 from . import test_merge
+from . import test_turns
+from . import test_ask_when
+from . import test_ask_guard
+from . import test_ask_reminder
+from . import test_ask_regular
+from . import test_ask_stop
+from . import test_ask_histories

@@ -9,7 +9,8 @@ class CareSurveyCase(CareCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.company.care_survey_gap_days = 0
+        # how often somebody is asked has tests of its own
+        cls.company.write({"care_survey_gap_days": 0, "care_survey_max": 0})
         cls.company.partner_id.email = "care@hearth.example.com"
         cls.env["care.survey.trigger"].search([]).active = False
         cls.survey = cls.env["survey.survey"].create(
@@ -70,6 +71,20 @@ class CareSurveyCase(CareCase):
     def _invitations(self, records):
         return self.env["care.survey.invitation"].search(
             [(records._care_link, "in", records.ids)], order="id"
+        )
+
+    def _tick(self):
+        """Work off what is due at the moment that :meth:`_at` has set."""
+        model = self.env["care.survey.invitation"].sudo()
+        self.env.flush_all()
+        while rows := model._claim_due():
+            rows._run_guarded()
+            self.env.flush_all()
+
+    def _mails(self, invitations):
+        return self.env["mail.mail"].search(
+            [("model", "=", "care.survey.invitation"), ("res_id", "in", invitations.ids)],
+            order="id",
         )
 
     def _run_invitations(self, days=0):

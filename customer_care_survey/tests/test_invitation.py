@@ -242,10 +242,10 @@ class TestInvitation(CareSurveyCase):
         rows = self._invitations(cases)
         prepare = type(rows)._prepare_answer_vals
 
-        def prepare_or_fail(row, predefined):
+        def prepare_or_fail(row, survey, predefined):
             if row == rows[1]:
                 raise ValueError("Something is wrong with this one")
-            return prepare(row, predefined)
+            return prepare(row, survey, predefined)
 
         with (
             patch.object(type(rows), "_prepare_answer_vals", prepare_or_fail),
@@ -386,14 +386,6 @@ class TestInvitation(CareSurveyCase):
         self._run_invitations()
         self.assertEqual(invitation.partner_id, other)
         self.assertEqual(self._mails(invitation).recipient_ids, other)
-
-    def _mails(self, invitations):
-        return self.env["mail.mail"].search(
-            [
-                ("model", "=", "care.survey.invitation"),
-                ("res_id", "in", invitations.ids),
-            ]
-        )
 
     def test_quiet_days_are_not_negative(self):
         with self.assertRaisesRegex(ValidationError, "Quiet Days.*0 or more"):
