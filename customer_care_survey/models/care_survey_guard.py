@@ -315,11 +315,14 @@ class CareSurveyInvitation(models.Model):
         rows, in one query.
         """
         by_partner = {row.partner_id.id: row._person() for row in self}
+        addresses = [person for person in by_partner.values() if isinstance(person, str)]
         waiting = defaultdict(list)
         for row in self.search(
             [
                 ("company_id", "=", company.id),
+                "|",
                 ("partner_id", "in", list(by_partner)),
+                ("address", "in", addresses),
                 ("state", "=", "planned"),
                 ("next_at", "!=", False),
                 ("sent_at", "=", False),
@@ -327,7 +330,8 @@ class CareSurveyInvitation(models.Model):
                 ("id", "not in", self.ids),
             ]
         ):
-            waiting[by_partner[row.partner_id.id]].append((row._rank(), row.next_at, row._until()))
+            person = by_partner.get(row.partner_id.id) or row.address
+            waiting[person].append((row._rank(), row.next_at, row._until()))
         return waiting
 
 

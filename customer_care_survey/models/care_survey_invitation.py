@@ -105,7 +105,12 @@ class CareSurveyInvitation(models.Model):
     planned_for = fields.Datetime("Planned For", readonly=True, copy=False)
     sent_at = fields.Datetime("Sent At", readonly=True, copy=False)
     answered_at = fields.Datetime("Answered At", readonly=True, copy=False)
-    address = fields.Char("Sent To", readonly=True, copy=False)
+    address = fields.Char(
+        "Sent To",
+        readonly=True,
+        copy=False,
+        help="Of what is planned: to be sent to. Whoever has the same address is the same person.",
+    )
     skip_reason = fields.Selection(
         REASONS,
         "Why Not Sent",
@@ -265,7 +270,7 @@ class CareSurveyInvitation(models.Model):
         for row in self.filtered(lambda row: row._record()):
             partner = row._record()._care_partner()
             if partner != row.partner_id:
-                row.partner_id = partner
+                row.write({"partner_id": partner.id, "address": partner.email_normalized})
         held = self._held_back()
         for row, (reason, note, again) in held.items():
             row.write(

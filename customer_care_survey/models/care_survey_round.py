@@ -179,6 +179,7 @@ class CareSurveyTrigger(models.Model):
                     "cycle": 1,
                     "company_id": company.id,
                     "partner_id": partner.id,
+                    "address": partner.email_normalized,
                     "reminder_count": 0,
                     "planned_for": memo[zone],
                     "next_at": max(memo[zone], self.env.cr.now()),

@@ -557,6 +557,7 @@ class CareSurveyTrigger(models.Model):
                     "cycle": record.cycle,
                     "company_id": record.company_id.id,
                     "partner_id": partner.id,
+                    "address": partner.email_normalized,
                     "reminder_count": 0,
                     "planned_for": at,
                     "next_at": max(at, self.env.cr.now()),

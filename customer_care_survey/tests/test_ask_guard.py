@@ -106,6 +106,7 @@ class TestAskGuard(CareSurveyCase):
         self.assertEqual(in_time.state, "sent")
 
     def test_number_of_a_confidential_complaint_is_not_told(self):
+        self._user("care_keeper", "customer_care.group_confidential")
         row = self._row()
         complaint = self._case(kind="complaint")
         complaint.action_seal()
@@ -342,6 +343,20 @@ class TestAskGuard(CareSurveyCase):
         self._on(1)
         self.assertEqual(first.state, "sent")
         self._not_sent(second, "quiet")
+
+    def test_a_place_is_kept_for_a_person_whichever_contact_they_are(self):
+        self._limits(gap=7)
+        twin = self._contact("Clara again", email="Clara@Example.com")
+        case = self._closed(partner_id=twin.id)
+        self._trigger(priority="3", delay_count=3, delay_unit="days")
+        later = self._closed(partner_id=twin.id)
+        self.assertTrue(case and self._invitations(later))
+        self._invitations(case).write({"state": "cancelled", "next_at": False})
+        waiting = self._invitations(later).filtered(lambda row: row.trigger_id.priority == "3")
+        (self._invitations(later) - waiting).write({"state": "cancelled", "next_at": False})
+        frequent = self._row()
+        self._on(0)
+        self._not_sent(frequent, "reserved")
 
     def test_each_company_has_limits_of_its_own(self):
         other = self.env["res.company"].create(

@@ -99,6 +99,7 @@ class TestAskHistories(CareSurveyCase):
                     "occurrence": number,
                     "company_id": company.id,
                     "partner_id": partner.id,
+                    "address": partner.email_normalized,
                     "planned_for": at,
                     "next_at": at,
                 }
@@ -141,9 +142,14 @@ class TestAskHistories(CareSurveyCase):
         for (company, person), mine in self._people_of(rows).items():
             gap, window, most = company._care_survey_limits()
             asked = sorted(row.sent_at for row in mine if row.sent_at)
-            mails = sorted(asked + [row.reminded_at for row in mine if row.reminded_at])
-            for first, second in pairwise(mails):
+            for first, second in pairwise(asked):
                 self.assertGreaterEqual(second - first, gap, (person, company))
+            for reminded in mine.filtered("reminded_at"):
+                for other in mine - reminded:
+                    for moment in filter(None, (other.sent_at, other.reminded_at)):
+                        self.assertGreaterEqual(
+                            abs(reminded.reminded_at - moment), gap, (person, company)
+                        )
             if window and most:
                 for end in asked:
                     inside = [at for at in asked if end - window < at <= end]
@@ -179,8 +185,21 @@ class TestAskHistories(CareSurveyCase):
                 turns = Turns(limits, others.mapped("sent_at"))
                 self.assertIsNone(
                     turns.first(row.planned_for, row._until()),
-                    f"{row.skip_reason}: something less important has taken its place",
+                    f"{row.skip_reason}: {self._told(row)} has lost its place to what is less "
+                    f"important, {limits}:\n" + "\n".join(map(self._told, mine)),
                 )
+
+    def _told(self, row):
+        """One line of a history, for who has to understand why it is wrong."""
+
+        def day(moment):
+            return moment and round((moment - self.now) / timedelta(days=1), 2)
+
+        return (
+            f"{row.id}: priority {row.trigger_id.priority}.{row.trigger_id.sequence} planned for "
+            f"{day(row.planned_for)} until {day(row._until())}, sent {day(row.sent_at)}, "
+            f"{row.skip_reason}"
+        )
 
     def test_the_priority_check_would_notice(self):
         """Without places that are kept, what is important is starved."""

@@ -31,11 +31,14 @@ class TestAskRegular(CareSurveyCase):
 
     def _regular(self, **vals):
         return self._trigger(
-            event="periodic",
-            filter_domain="[('ref', '=', 'regular')]",
-            period_every=3,
-            period_unit="months",
-            **{"period_start": "2026-01-31", **vals},
+            **{
+                "event": "periodic",
+                "filter_domain": "[('ref', '=', 'regular')]",
+                "period_every": 3,
+                "period_unit": "months",
+                "period_start": "2026-01-31",
+                **vals,
+            }
         )
 
     def _rounds(self, trigger):
@@ -197,7 +200,11 @@ class TestAskRegular(CareSurveyCase):
             ({"period_start": False}, "from which day"),
             ({"period_until": "2025-01-01"}, "Until"),
         ):
-            with self.subTest(vals=vals), self.assertRaisesRegex(ValidationError, message):
+            with (
+                self.subTest(vals=vals),
+                self.assertRaisesRegex(ValidationError, message),
+                self.env.cr.savepoint(),
+            ):
                 self._regular(**vals)
         with (
             mute_logger("odoo.sql_db"),
@@ -300,7 +307,8 @@ class TestAskRegular(CareSurveyCase):
         self.assertLessEqual(queries / 1000, 2, f"{queries} queries")
         self.assertEqual(len(self._mails(rows)), 1000)
         self.assertEqual(set(rows.mapped("state")), {"sent"})
-        self.assertLessEqual(len(compiled), 20, "not once for each customer")
+        # for each batch; Odoo looks through it once more for each of its own chunks of 50
+        self.assertLessEqual(len(compiled), 30, "not once for each customer")
 
     def test_reminders_cost_two_queries_each_at_most(self):
         self.env["res.partner"].create(

@@ -64,11 +64,17 @@ class TestAskWhen(CareSurveyCase):
         self.env["care.followup"].search([("journey_id", "=", journey.id)]).action_no_answer()
         self.assertFalse(self._about(journey, trigger))
 
+    def _called(self, case):
+        """A call about a case, by the agent who has it."""
+        call = self.env["care.followup"].with_user(self.agent)
+        call = call.create({"case_id": case.id, "name": "Call"})
+        call.action_all_well()
+        return call.sudo(self.env.su).with_env(self.env)
+
     def test_a_contact_about_a_case_is_asked_about(self):
         trigger = self._trigger(event="case_contact_done", filter_domain="[]")
-        case = self._case(kind="enquiry")
-        followup = self.env["care.followup"].create({"case_id": case.id, "name": "Call"})
-        followup.action_all_well()
+        case = self._case(kind="enquiry", owner_id=self.agent.id)
+        followup = self._called(case)
         row = self._about(case, trigger)
         self.assertEqual((row.followup_id, row.case_id), (followup, case))
 
@@ -79,10 +85,9 @@ class TestAskWhen(CareSurveyCase):
             ("[('no_such_field', '=', 1)]", trigger.id),
         )
         trigger.invalidate_recordset()
-        case = self._case(kind="enquiry")
-        followup = self.env["care.followup"].create({"case_id": case.id, "name": "Call"})
+        case = self._case(kind="enquiry", owner_id=self.agent.id)
         with self.assertLogs("odoo.addons.customer_care.models.care_rule_mixin", "WARNING"):
-            followup.action_all_well()
+            followup = self._called(case)
         self.assertEqual(followup.state, "done")
         trigger.filter_domain = "[]"
         self._run("care.retry")
@@ -287,7 +292,8 @@ class TestAskWhen(CareSurveyCase):
         french = self.env["res.lang"]._activate_lang("fr_FR")
         other = self.survey.copy({"title": "Autre"})
         other.users_login_required = True
-        with self.assertRaisesRegex(ValidationError, "requires a login"):
+        wrong = self.assertRaisesRegex(ValidationError, "requires a login")
+        with wrong, self.env.cr.savepoint():
             self._trigger(
                 language_ids=[Command.create({"lang_id": french.id, "survey_id": other.id})]
             )
@@ -296,7 +302,8 @@ class TestAskWhen(CareSurveyCase):
             language_ids=[Command.create({"lang_id": french.id, "survey_id": other.id})]
         )
         question = other.question_ids.filtered("care_measure")
-        with self.assertRaisesRegex(ValidationError, "Bad Up To"):
+        wrong = self.assertRaisesRegex(ValidationError, "Bad Up To")
+        with wrong, self.env.cr.savepoint():
             question.write({"care_measure": "csat", "scale_min": 1, "scale_max": 5})
         trigger.language_ids.unlink()
         question.write({"care_measure": "csat", "scale_min": 1, "scale_max": 5})
@@ -345,8 +352,7 @@ class TestAskWhen(CareSurveyCase):
                 self.assertRegex(page, "would have been asked|no date behind")
 
     def test_the_preview_of_contacts_knows_when_they_were(self):
-        case = self._case(kind="enquiry")
-        self.env["care.followup"].create({"case_id": case.id, "name": "Call"}).action_all_well()
+        self._called(self._case(kind="enquiry", owner_id=self.agent.id))
         trigger = self._trigger(event="case_contact_done", filter_domain="[]")
         page = trigger.with_user(self.manager).with_company(self.company).preview_html
         self.assertIn("1 of 1 would have been asked", page)
