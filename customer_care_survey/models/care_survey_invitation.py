@@ -261,9 +261,14 @@ class CareSurveyInvitation(models.Model):
         answered._act_on_answers()
 
     def _survey(self):
-        """The survey that this person is asked: in their language, where there is one."""
+        """The survey that this person was sent, or will be: in their language, where there is
+        one; empty where nothing says any more.
+        """
         self.ensure_one()
-        return self.trigger_id._survey_for(self.partner_id)
+        if sent := self.user_input_id.survey_id:
+            return sent
+        trigger = self.trigger_id
+        return trigger._survey_for(self.partner_id) if trigger else trigger.survey_id
 
     def _ask(self):
         """Check once more, and send what may be sent."""

@@ -86,16 +86,19 @@ class CareSurveyConsent(models.Model):
     def create(self, vals_list):
         for vals in vals_list:
             refuse_forged(self, self._engine_fields & set(vals))
-        partners = self.env["res.partner"].browse([vals.get("partner_id") for vals in vals_list])
-        by_id = {partner.id: partner for partner in partners}
-        for vals in vals_list:
-            vals.update(self._prepare_said(by_id[vals.get("partner_id")]))
-        return super().create(vals_list)
+        people = self.env["res.partner"]
+        return super().create(
+            [
+                {**vals, **self._prepare_said(people.browse(vals.get("partner_id")))}
+                for vals in vals_list
+            ]
+        )
 
     def write(self, vals):
         refuse_forged(self, self._engine_fields & set(vals))
         if "partner_id" in vals:
-            vals = {**vals, "address": self._address_of(vals["partner_id"])}
+            partner = self.env["res.partner"].browse(vals["partner_id"])
+            vals = {**vals, "address": partner.email_normalized}
         if not {"choice", "kind_id", "partner_id"}.isdisjoint(vals):
             vals = {**vals, **self._prepare_said(None)}
         return super().write(vals)
@@ -111,10 +114,6 @@ class CareSurveyConsent(models.Model):
         if partner is not None:
             vals["address"] = partner.email_normalized
         return vals
-
-    @api.model
-    def _address_of(self, partner_id):
-        return self.env["res.partner"].browse(partner_id).email_normalized
 
     @api.model
     def _say(self, partner, company, kind, choice):

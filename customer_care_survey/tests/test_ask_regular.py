@@ -239,6 +239,25 @@ class TestAskRegular(CareSurveyCase):
         self.assertTrue(row.with_user(self.rep).has_access("read"))
         self.assertEqual(row.with_user(self.rep).subject, "How was it?")
 
+    def test_what_was_asked_stays_when_the_trigger_goes(self):
+        with self._at("2026-01-31 06:00:00"):
+            trigger = self._regular()
+            self._plan_due()
+        planned, sent = self._asked(trigger)[:2]
+        with self._at("2026-01-31 09:00:00"):
+            sent._run_guarded()
+        waiting = self._rounds(trigger).filtered("next_at")
+        trigger.unlink()
+        self.assertEqual(sent.subject, "How was it?")
+        with self._at("2026-05-01 09:00:00"):
+            self._tick()
+            self._plan_due()
+        self.assertEqual((planned.state, planned.skip_reason), ("skipped", "trigger_off"))
+        self.assertTrue(planned.subject)
+        self.assertEqual(waiting.state, "cancelled")
+        self._answer(sent, 9)
+        self.assertEqual(sent.score_ids.value, 9)
+
     def test_nobody_forges_a_round(self):
         with self._at(JANUARY):
             trigger = self._regular()

@@ -46,6 +46,13 @@ class TestAskReminder(CareSurveyCase):
             self.env["survey.user_input"].search_count([("survey_id", "=", self.survey.id)]), 1
         )
 
+    def test_a_reminder_is_about_the_survey_that_was_sent(self):
+        row = self._sent()
+        self.trigger.survey_id = self.survey.copy({"title": "Another"})
+        self.trigger.survey_id.active = False
+        self._on(4)
+        self.assertEqual(row.reminder_count, 1)
+
     def test_who_has_answered_is_not_reminded(self):
         row = self._sent()
         self._answer(row, 9)
