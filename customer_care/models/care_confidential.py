@@ -444,8 +444,10 @@ class CareFollowup(models.Model):
         return result
 
     def _that_may_go_to(self, user):
-        return super()._that_may_go_to(user).filtered(
-            lambda row: not row.case_id.confidential or row.case_id._may_be_told(user)
+        return (
+            super()
+            ._that_may_go_to(user)
+            .filtered(lambda row: not row.case_id.confidential or row.case_id._may_be_told(user))
         )
 
     def _open_case(self):
