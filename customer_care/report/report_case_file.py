@@ -1,8 +1,8 @@
 from lxml import html
 from markupsafe import Markup
 
-from odoo import api, models
-from odoo.tools import format_datetime, formatLang
+from odoo import api, fields, models
+from odoo.tools import format_date, format_datetime, formatLang
 
 
 class ReportCaseFile(models.AbstractModel):
@@ -25,6 +25,7 @@ class ReportCaseFile(models.AbstractModel):
             "label": self._label,
             "moment": self._moment,
             "number": self._number,
+            "tracked": self._tracked,
         }
 
     @api.model
@@ -86,6 +87,22 @@ class ReportCaseFile(models.AbstractModel):
     def _number(self, value):
         """A number as the reader's language writes it."""
         return formatLang(self.env, value, digits=1)
+
+    @api.model
+    def _tracked(self, record, change, name):
+        """What a field was, or became, as people write it.
+
+        :param dict change: as of ``_tracking_value_format``
+        :param str name: ``oldValue`` or ``newValue``
+        """
+        value, kind = change[name], change["fieldInfo"]["fieldType"]
+        if kind == "boolean":
+            return self.env._("Yes") if value else self.env._("No")
+        if value and kind == "datetime":
+            return self._moment(record, fields.Datetime.to_datetime(value.removesuffix("Z")))
+        if value and kind == "date":
+            return format_date(self.env, value)
+        return value or "–"
 
     @api.model
     def _moment(self, record, value):

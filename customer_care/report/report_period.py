@@ -167,7 +167,10 @@ class ReportPeriod(models.AbstractModel):
             ],
         ):
             shared = measure in facts._share_measures
-            told = self._share(rate or 0) if shared else self._number(rate or 0, 2)
+            if measure == "remedy_cost":
+                told = format_amount(self.env, rate or 0, wizard.company_id.currency_id)
+            else:
+                told = self._share(rate or 0) if shared else self._number(rate or 0, 2)
             groups[measure] = {
                 "measure": words[measure],
                 "count": count,

@@ -5,7 +5,7 @@ import re
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, tagged
-from odoo.tools import html2plaintext, mute_logger
+from odoo.tools import format_amount, html2plaintext, mute_logger
 
 from .common import CareCase
 
@@ -141,6 +141,17 @@ class TestCaseReport(CareCase, HttpCase):
         }
         self.assertIn("to or from the customer", pieces["It is cold"])
         self.assertIn("internal", pieces["He sounds angry"])
+
+    def test_what_was_changed_is_told_as_people_write_it(self):
+        self.env.cr.flush()
+        case = self.case.with_context(tracking_disable=False)
+        case.write({"received_at": "2026-03-04 09:00:00", "safety": True})
+        self.env.flush_all()
+        self.env.cr.flush()
+        self.env.invalidate_all()
+        text = self._text(self._file())
+        self.assertIn("Received At : 03/04/2026 11:00:00 AM → 03/04/2026 10:00:00 AM", text)
+        self.assertIn("Danger to People : No → Yes", text)
 
     def test_what_a_customer_writes_is_text_in_the_file(self):
         self.case.description = "<script>alert(1)</script>"
@@ -335,13 +346,15 @@ class TestCaseReport(CareCase, HttpCase):
                     "res_id": number,
                     "cycle": 99,
                 }
-                for measure in ("first_contact", "handoffs")
+                for measure in ("first_contact", "handoffs", "remedy_cost")
                 for number, numerator in enumerate((1, 1, 1, 0))
             ]
         )
         figures = {row["measure"]: row for row in self._values()._figures(self._wizard())}
         self.assertEqual(figures["Solved at first contact"]["rate"], "75 %")
         self.assertEqual(figures["Hand-offs per case"]["rate"], "0.75")
+        cost = format_amount(self.env, 0.75, self.company.currency_id)
+        self.assertEqual(figures["Cost of remedies per case"]["rate"], cost)
 
     def test_causes_and_products_of_complaints_are_counted(self):
         cause = self.env["care.cause"].create({"name": "Bad seal", "company_id": self.company.id})

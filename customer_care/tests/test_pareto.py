@@ -53,6 +53,21 @@ class TestPareto(CareCase):
             self._case(cause_id=self.causes[0].id)
         self.assertEqual(self._rows(is_vital=True).mapped("subject"), ["Transport"])
 
+    def test_a_phone_gets_cards_of_figures_instead_of_columns(self):
+        for name, model in (
+            ("care_pareto_action", "care.pareto"),
+            ("care_pareto_action_cost", "care.pareto"),
+            ("care_fact_summary_action", "care.fact.summary"),
+        ):
+            with self.subTest(name):
+                action = self.env["ir.actions.act_window"]._for_xml_id(f"customer_care.{name}")
+                view_id = dict((kind, view) for view, kind in action["views"])[
+                    action["mobile_view_mode"]
+                ]
+                arch = self.env[model].with_user(self.manager).get_view(view_id, "kanban")["arch"]
+                self.assertIn("share", arch)
+                self.assertEqual("cost_rank" in arch, name.endswith("cost"))
+
     def test_by_cost_with_cumulative_share(self):
         rows = self._rows(order="cost_rank")
         self.assertEqual(rows.mapped("subject"), ["Appointment", "Transport", "Manual"])

@@ -298,7 +298,8 @@ class TestPromiseFacts(SlaCase):
                 self._merge(open_case, sealed)
                 self._collect()
                 facts = self._facts(sealed, "promise_kept", "promise_time")
-                self.assertEqual(len(facts), 2)
+                # of the promise that was broken, and of the one that goes on
+                self.assertEqual(len(facts), 4)
                 self.assertTrue(all(facts.mapped("confidential")))
 
     # ------------------------------------------------------------
