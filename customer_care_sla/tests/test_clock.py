@@ -213,6 +213,40 @@ class TestClock(SlaCase):
         self._resolve(case, MONDAY_13)
         self.assertEqual(clock.elapsed_seconds, 3 * 3600)
 
+    def test_lunch_gaps_in_a_half_hour_zone(self):
+        self.policy.calendar_id = self.env["resource.calendar"].create(
+            {
+                "name": "Pune",
+                "company_id": self.company.id,
+                "tz": "Asia/Kolkata",
+                "attendance_ids": [Command.clear()]
+                + [
+                    Command.create(
+                        {
+                            "name": "Half a day",
+                            "dayofweek": str(day),
+                            "hour_from": hour_from,
+                            "hour_to": hour_to,
+                        }
+                    )
+                    for day in range(5)
+                    for hour_from, hour_to in ((8, 12), (13, 17.5))
+                ],
+            }
+        )
+        self.policy.target_ids.filtered(lambda line: line.measure == "resolution").write(
+            {"kind": "hours", "amount": 4}
+        )
+        # eleven o'clock there: an hour before lunch and three after it
+        case = self._case_at("2026-11-23 05:30:00")
+        clock = self._clock(case, "resolution")
+        self.assertEqual(clock.due_at, self._utc("2026-11-23 10:30:00"))
+        # half an hour before lunch and half an hour after it
+        self._stage(case, "waiting_customer", "2026-11-23 06:00:00")
+        self._stage(case, "progress", "2026-11-23 08:00:00")
+        self.assertEqual(clock.paused_seconds, 3600)
+        self.assertEqual(clock.due_at, self._utc("2026-11-23 11:30:00"))
+
     def test_a_pause_in_the_night_moves_nothing(self):
         case = self._case_at(MONDAY_9)
         due = self._clock(case, "resolution").due_at

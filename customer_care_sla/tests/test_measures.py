@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from odoo import Command
-from odoo.exceptions import AccessError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
 from .common import (
@@ -103,12 +103,25 @@ class TestMeasures(SlaCase):
         stranger = self._user("care_stranger", "customer_care.group_agent")
         with self.assertRaises(AccessError):
             clock.with_user(stranger).action_no_answer()
-        clock.with_user(self.agent).action_no_answer()
+        with self._at("2026-11-23 10:00:00"):
+            clock.with_user(self.agent).action_no_answer()
         self.assertEqual(clock.state, "cancelled")
         case.cancel_reason = "Twice"
         self._stage(case, "cancelled", MONDAY_13)
         self._stage(case, "progress", MONDAY_17)
         self.assertEqual(clock.state, "cancelled", "reopening does not ask for it again")
+
+    def test_that_no_late_answer_was_needed_says_the_leader_alone(self):
+        self._promise(("next_response", "hours", 2))
+        case = self._case_at(MONDAY_9)
+        self._write(case, MONDAY_9)
+        clock = self._clock(case, "next_response")
+        with self._at(MONDAY_13):
+            with self.assertRaises(UserError):
+                clock.with_user(self.agent).action_no_answer()
+            self.assertEqual(clock.state, "running")
+            clock.with_user(self.leader).action_no_answer()
+        self.assertEqual(clock.state, "cancelled")
 
     def test_an_automatic_mail_of_the_customer_asks_for_no_answer(self):
         self._promise(("next_response", "hours", 2))
