@@ -89,7 +89,10 @@
             "customer_care/static/src/scss/care_followup.scss",
             "customer_care/static/src/scss/care_standard.scss",
             "customer_care/static/src/views/**/*",
+            # graphs are loaded when the first one is shown
+            ("remove", "customer_care/static/src/views/pareto_graph.js"),
         ],
+        "web.assets_backend_lazy": ["customer_care/static/src/views/pareto_graph.js"],
     },
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",

@@ -554,6 +554,39 @@ result = [journey.lead_id == leads[0], bool(journey.delivered_at), journey.retur
 """
 
 
+#: An opportunity is promised a contact and a quotation: written to, sent, sold.
+PROMISED = """
+env['care.sla.policy'].create({
+    'name': 'Enquiries', 'about': 'care.journey', 'company_id': env.company.id,
+    'target_ids': [(0, 0, {'measure': measure, 'severity': 'any', 'kind': 'days', 'amount': 1})
+                   for measure in ('enquiry', 'quotation')]})
+seller = env['res.users'].create({
+    'name': 'Sam', 'login': 'sam', 'email': 'sam@example.com', 'group_ids': [(6, 0, [
+        env.ref('customer_care.group_agent').id,
+        env.ref('sales_team.group_sale_salesman_all_leads').id])]})
+lead = env['crm.lead'].create({
+    'name': 'Hood', 'type': 'opportunity', 'partner_id': PARTNER, 'user_id': seller.id,
+    'team_id': env['crm.team'].search([('name', '=', 'Kitchens')], order='id desc', limit=1).id,
+    'company_id': env.company.id})
+journey = env['care.journey'].search([('lead_id', '=', lead.id)])
+
+def told():
+    env.flush_all()
+    clocks = journey.clock_ids.filtered(lambda clock: clock.measure in ('enquiry', 'quotation'))
+    return clocks.sorted('measure').mapped('state')
+
+result = [told()]
+lead.with_user(seller).message_post(
+    body='Which width?', message_type='comment', subtype_xmlid='mail.mt_comment')
+result.append(told())
+order = env['sale.order'].create({
+    'partner_id': PARTNER, 'opportunity_id': lead.id,
+    'order_line': [(0, 0, {'product_id': env['product.product'].search([], limit=1).id})]})
+order.action_quotation_sent()
+result.append(told())
+"""
+
+
 def test_glue_comes_by_itself_onto_live_data_and_leaves_nothing(bare, care_env, odoo_shell):
     def journeys():
         return care_env.sql(
@@ -583,6 +616,13 @@ def test_glue_comes_by_itself_onto_live_data_and_leaves_nothing(bare, care_env, 
     assert (journeys(), work()) == before, "nothing old is touched"
     assert odoo_shell(bare, GLUED.replace("PARTNER", str(live["partner"]))) == [
         *(True, True, 1, True, 1)
+    ]
+    # promises that come later know opportunities
+    install(care_env, bare, "customer_care_sla")
+    assert odoo_shell(bare, PROMISED.replace("PARTNER", str(live["partner"]))) == [
+        ["running", "running"],
+        ["met", "running"],
+        ["met", "met"],
     ]
 
     upgraded = journeys(), work()

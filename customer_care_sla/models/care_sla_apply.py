@@ -24,7 +24,7 @@ class CareSlaApply(models.Model):
     _inherit = ["care.due.mixin"]
     _order = "id desc"
     _due_cron = "customer_care_sla.ir_cron_apply"
-    _due_user_fields = frozenset({"policy_id", "company_id", "also_new"})
+    _due_user_fields = frozenset({"policy_id", "company_id", "also_new", "about"})
 
     state = fields.Selection(
         selection_add=[("draft", "Draft"), ("planned", "Running"), ("done",)],
@@ -50,6 +50,10 @@ class CareSlaApply(models.Model):
         "Also Promise to What Is Open",
         help="Open cases and journeys that were never promised anything are promised it now, "
         "counted from now.",
+    )
+    about = fields.Selection(
+        [("care.case", "Cases"), ("care.journey", "Journeys")],
+        help="Of what is open without a promise, these alone. Empty: all.",
     )
     open_count = fields.Integer("Open Promises", compute="_compute_preview")
     change_count = fields.Integer("Would Change", compute="_compute_preview")
@@ -81,7 +85,7 @@ class CareSlaApply(models.Model):
             if row.state == "done":
                 row.progress = 100
 
-    @api.depends("policy_id", "company_id", "state")
+    @api.depends("policy_id", "company_id", "state", "about")
     def _compute_preview(self):
         mine = self.env.companies
         # sudo: numbers of all open promises; only managers may make such a row
@@ -195,8 +199,8 @@ class CareSlaApply(models.Model):
     def _open_models(self):
         """Of which models this promises something to records that have no promise yet."""
         self.ensure_one()
-        if self.policy_id:
-            return [self.policy_id.res_model]
+        if self.about or self.policy_id:
+            return [self.about or self.policy_id.res_model]
         book = self.env["care.sla.policy"]._book_of(self.company_id)
         return [name for name in LAST if name in {model for model, _measure in book.promised}]
 

@@ -234,6 +234,8 @@ class Telling:
         spec = kind if measure == "resolution" else ("hours", self.story["answer"])
         caps = self.caps() if measure == "resolution" else {}
         story = oracle.Story(self.hours(), self.tz, self.now, spec, caps, self.now)
+        # by which line it is promised: edited, that changes nothing of it
+        story.line = self.severity[case]
         self.clocks[case][measure].append(story)
         story.waits(STAGES.get(self.stage[case]), self.now)
 
@@ -286,8 +288,10 @@ class Telling:
         self.severity[case] = severity = "3" if self.severity[case] == "1" else "1"
         case.severity = severity
         story = self.last(case, "resolution")
-        if story:
+        # back to what it was when it was solved, the promise is still the one it was
+        if story and story.line != severity:
             story.changes(self.now, spec=self.story["specs"][severity], caps=self.caps())
+            story.line = severity
             story.waits(STAGES.get(self.stage[case]), self.now)
 
     def do_answer(self, _kind):
@@ -366,6 +370,7 @@ class Telling:
                         spec=spec if mine else ("hours", self.story["answer"]),
                         caps=self.caps() if mine else {},
                     )
+                    story.line = self.severity[case]
                     story.waits(STAGES.get(self.stage[case]), self.now)
 
     def do_merge(self, _kind):

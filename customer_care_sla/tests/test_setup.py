@@ -127,6 +127,20 @@ class TestSetup(SlaCase):
         self._cron_at("2026-12-10 09:01:00")
         self.assertFalse(self._alerts(open_case))
 
+    def test_open_journeys_are_not_promised_anything_by_what_was_asked_of_cases(self):
+        journey = self._journey(self._confirmed())
+        self._sla([("contact", "any", "hours", 4)], name="Contact", about="care.journey")
+        case = self._case_at(MONDAY_9)
+        case.clock_ids.unlink()
+        form = Form(self.setup)
+        self.assertEqual(form.open_count, 1)
+        form.also_open = True
+        self._save(form)
+        self._run("care.sla.apply")
+        self.env.invalidate_all()
+        self.assertTrue(case.clock_ids)
+        self.assertFalse(journey.clock_ids)
+
     def test_open_cases_are_left_alone_when_nobody_asked(self):
         self.policy.active = False
         open_case = self._case_at(MONDAY_9)

@@ -190,8 +190,9 @@ class CareSlaSetup(models.TransientModel):
             if setup.company_id not in self.env.companies:
                 continue
             # sudo: a number; only managers open this
-            apply = self.env["care.sla.apply"].sudo().new({"company_id": setup.company_id.id})
-            setup.open_count = self.env["care.case"].sudo().search_count(apply._unpromised())
+            apply = self.env["care.sla.apply"].sudo()
+            apply = apply.new({"company_id": setup.company_id.id, "about": "care.case"})
+            setup.open_count = apply._count_new()
 
     @api.depends("calendar_id")
     def _compute_calendar_error(self):
@@ -233,7 +234,7 @@ class CareSlaSetup(models.TransientModel):
         policy = self._save_policy()
         if self.also_open:
             self.env["care.sla.apply"].create(
-                {"company_id": self.company_id.id, "also_new": True}
+                {"company_id": self.company_id.id, "also_new": True, "about": "care.case"}
             ).action_start()
         return policy._get_records_action()
 
