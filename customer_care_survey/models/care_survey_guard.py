@@ -80,8 +80,7 @@ class CareSurveyInvitation(models.Model):
         """
         rows = self.filtered(
             lambda row: (
-                row.case_id.order_id.state == "cancel"
-                and row.trigger_id.event != "order_cancelled"
+                row.case_id.order_id.state == "cancel" and row.trigger_id.event != "order_cancelled"
             )
         )
         if not rows:
