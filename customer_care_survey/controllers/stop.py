@@ -29,7 +29,11 @@ class SurveyStop(http.Controller):
                 request.update_context(lang=code)
                 row = row.with_context(lang=code)
         done = None
-        if request.httprequest.method == "POST" and what in ("kind", "all", "again"):
+        user = request.env.user
+        # somebody of ours looking at the customer's page does not answer for them
+        theirs = user.share or user.partner_id == row.partner_id
+        pressed = request.httprequest.method == "POST" and theirs
+        if pressed and what in ("kind", "all", "again"):
             row._stop(what)
             done = what
         return request.render(

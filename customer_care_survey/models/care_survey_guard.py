@@ -75,12 +75,24 @@ class CareSurveyInvitation(models.Model):
         return held
 
     def _guard_order_cancelled(self):
-        """The order of a case may be cancelled while the case is not."""
+        """The order of a case was cancelled since it was planned to ask about the case: what
+        was cancelled before is a part of what was dealt with.
+        """
+        rows = self.filtered(
+            lambda row: (
+                row.case_id.order_id.state == "cancel" and row.trigger_id.event != "order_cancelled"
+            )
+        )
+        if not rows:
+            return {}
+        journeys = self.env["care.journey"].search(
+            [("order_id", "in", rows.case_id.order_id.ids), ("stage_category", "=", "cancelled")]
+        )
+        ended = {journey.order_id: journey.stage_since for journey in journeys}
         return {
-            row: row._record().order_id.name
-            for row in self
-            if row._record().order_id.state == "cancel"
-            and row.trigger_id.event != "order_cancelled"
+            row: row.case_id.order_id.name
+            for row in rows
+            if ended.get(row.case_id.order_id, row.create_date) >= row.create_date
         }
 
     def _guard_trigger_off(self):

@@ -13,7 +13,7 @@ from odoo.addons.customer_care.models.care_due_mixin import reraise_if_concurren
 #: What was told in a survey is not asked about again.
 NOT_BY_SURVEY = "[('channel', '!=', 'survey')]"
 #: Whom a regular survey asks if nothing else is said.
-CUSTOMERS = "[('customer_rank', '>', 0)]"
+CUSTOMERS = "[('sale_order_ids.state', '=', 'sale')]"
 #: Days that are looked back to say how many customers a trigger means.
 REACH_DAYS = 90
 #: Events that are told for a contact: which contact is their occurrence.

@@ -83,6 +83,21 @@ class TestAskGuard(CareSurveyCase):
         self._not_sent(row, "order_cancelled")
         self.assertEqual(row.skip_note, order.name)
 
+    def test_how_a_cancellation_was_dealt_with_may_be_asked(self):
+        order = self._confirmed()
+        order._action_cancel()
+        journey = self._journey(order)
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE care_journey SET stage_since = stage_since - interval '1 day' WHERE id = %s",
+            (journey.id,),
+        )
+        self.env.invalidate_all()
+        row = self._row()
+        row.case_id.order_id = order
+        self._on(0)
+        self.assertEqual(row.state, "sent")
+
     def test_why_it_was_cancelled_may_be_asked(self):
         trigger = self._trigger(event="order_cancelled", filter_domain="[]")
         order = self._confirmed()

@@ -72,6 +72,12 @@ class TestAskStop(CareSurveyCase, HttpCase):
         self.assertEqual(self._said().mapped("choice"), ["yes"])
         self.assertTrue(self._sent())
 
+    def test_somebody_of_ours_does_not_press_it_for_the_customer(self):
+        link = self._link(self._sent())
+        self.authenticate("care_agent", "care_agent")
+        self._press(self.url_open(link), "all")
+        self.assertFalse(self._said())
+
     def test_pressed_twice_is_said_once(self):
         page = self.url_open(self._link(self._sent()))
         self._press(page, "kind")

@@ -319,7 +319,7 @@ class TestAskWhen(CareSurveyCase):
             form.name = "Every quarter"
             form.survey_id = self.survey
             form.event = "periodic"
-            self.assertIn("customer_rank", form.filter_domain)
+            self.assertIn("sale_order_ids", form.filter_domain)
             self.assertEqual(
                 form.mail_template_id,
                 self.env.ref("customer_care_survey.mail_template_regular"),
