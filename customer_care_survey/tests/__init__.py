@@ -1,5 +1,6 @@
 from . import test_answer
 from . import test_invitation
+from . import test_rate
 from . import test_security
 from . import test_confidential
 from . import test_merge
