@@ -35,9 +35,7 @@ class TestRate(CareSurveyCase, HttpCase):
 
     def test_mail_shows_faces_where_the_question_wants_them(self):
         self.trigger.write({"bad_score_max": 2})
-        self.nps.write(
-            {"care_measure": "csat", "scale_min": 1, "scale_max": 5, "care_faces": True}
-        )
+        self.nps.write({"care_measure": "csat", "scale_min": 1, "scale_max": 5, "care_faces": True})
         invitation = self._sent()
         self.assertEqual(len(self._links(invitation)), 5)
         html = str(invitation._scale_html())
