@@ -18,7 +18,6 @@
         "data/care_survey_kind_data.xml",
         "data/survey_data.xml",
         "data/survey_ready_data.xml",
-        "data/survey_thanks_data.xml",
         "data/care_survey_tag_data.xml",
         "data/care_survey_trigger_data.xml",
         "data/care_survey_trigger_ready.xml",

@@ -2,6 +2,7 @@ import re
 from unittest.mock import patch
 
 from odoo import Command
+from odoo.modules.neutralize import get_neutralization_queries
 from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
@@ -162,6 +163,21 @@ class TestRate(CareSurveyCase, HttpCase):
         self.assertEqual(invitation.score_ids.value, 2)
         self._run_invitations()
         self.assertEqual(len(self._recovery_cases()), 1)
+
+    def test_copy_of_a_database_finishes_no_answer(self):
+        self._longer()
+        invitation = self._sent()
+        self._post(invitation, score="2")
+        self.env.cr.execute(
+            "UPDATE care_survey_invitation SET first_answer_at = now() - interval '25 hours' "
+            "WHERE id = %s",
+            [invitation.id],
+        )
+        for query in get_neutralization_queries(["customer_care_survey"]):
+            self.env.cr.execute(query)
+        self.env.invalidate_all()
+        self.env["care.survey.invitation"]._gc_half_answered()
+        self.assertEqual(invitation.user_input_id.state, "in_progress")
 
     def test_thanks_by_score_in_the_companys_words(self):
         self.survey.write(

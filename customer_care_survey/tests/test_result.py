@@ -18,8 +18,9 @@ class TestResult(CareSurveyCase):
     def _asked(self, *values, **vals):
         """Closed cases whose customers answer these values; None: skipped."""
         cases = self.env["care.case"]
-        for _value in values:
-            cases |= self._case(**vals)
+        with self._earlier():
+            for _value in values:
+                cases |= self._case(**vals)
         self._close(cases)
         self._run_invitations()
         rows = self._invitations(cases)
@@ -153,6 +154,7 @@ class TestResult(CareSurveyCase):
         self.assertEqual(self._result("company").score, 0)
         then.score_ids.day = fields.Date.today() - timedelta(days=400)
         self.env.flush_all()
+        self.env.invalidate_all()
         self.assertEqual(self._result("company").score, 100, "what is a year old is over")
 
     def test_settings_say_how_many_answers_say_something(self):
