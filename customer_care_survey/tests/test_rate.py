@@ -61,6 +61,8 @@ class TestRate(CareSurveyCase, HttpCase):
             self.assertEqual(page.status_code, 200)
             self.assertRegex(page.text, rf'id="score_{value}"[^>]*checked="checked"')
             self.assertEqual(page.text.count("checked="), 1)
+            # wherever the page was opened, the answer goes there
+            self.assertRegex(page.text, r'action="/care/survey/rate/[^"?]*"')
         self.env.invalidate_all()
         self.assertEqual(answer.read(["state", "write_date", "start_datetime"]), before)
         self.assertFalse(answer.user_input_line_ids)
