@@ -209,6 +209,19 @@ class CareCase(models.Model):
     )
 
     # ------------------------------------------------------------
+    # Content or not
+    # ------------------------------------------------------------
+
+    def _unhappy(self):
+        """The ones among these cases whose customers were not content with the solution; for
+        addons that ask them."""
+        return self.filtered(lambda case: case.cycle > 1 or case.customer_answer == "no")
+
+    def _turned_unhappy(self):
+        """The customers of these cases, as superuser, have just said that they are not content,
+        maybe long after closing; for addons that have counted them as content."""
+
+    # ------------------------------------------------------------
     # Silence
     # ------------------------------------------------------------
 

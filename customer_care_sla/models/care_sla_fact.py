@@ -235,7 +235,15 @@ class CareCase(models.Model):
             values[case] = [*values.get(case, ()), fact]
         return values
 
-    def _unhappy(self):
-        """The ones among these cases whose customers were not content with the solution; for
-        addons that ask them."""
-        return self.filtered(lambda case: case.cycle > 1 or case.customer_answer == "no")
+    def _turned_unhappy(self):
+        """What was counted at closing is not true any more: the customer has said no since."""
+        result = super()._turned_unhappy()
+        facts = self.env["care.fact"].search(
+            [
+                ("measure", "=", "green_unhappy"),
+                ("case_id", "in", self.ids),
+                ("numerator", "=", 0),
+            ]
+        )
+        facts.filtered(lambda fact: fact.cycle == fact.case_id.cycle).write({"numerator": 1})
+        return result

@@ -174,6 +174,10 @@ class TestPromiseFacts(SlaCase):
             for case in (happy, unhappy, late)
         }
         self.assertEqual(figures, {"a": [(0, 1)], "b": [(1, 1)], "c": []})
+        # asked long after closing, and not content
+        (happy | late)._turned_unhappy()
+        self.assertEqual(self._facts(happy, "green_unhappy").numerator, 1)
+        self.assertFalse(self._facts(late, "green_unhappy"))
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "customer_care_sla.care_fact_action_unhappy"
         )

@@ -1,1 +1,2 @@
+from . import rate
 from . import stop

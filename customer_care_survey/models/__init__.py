@@ -16,3 +16,8 @@ from . import res_config_settings
 from . import res_partner
 from . import survey_question
 from . import survey_user_input
+from . import survey_rate
+from . import care_survey_result
+from . import care_survey_loop
+from . import care_survey_tag
+from . import care_survey_figures

@@ -423,9 +423,8 @@ class CareSurveyInvitation(models.Model):
             vals["deadline"] = self.env.cr.now() + timedelta(days=trigger.valid_days)
         if partner.lang and partner.lang in survey._get_supported_lang_codes():
             vals["lang_id"] = self.env["res.lang"]._get_data(code=partner.lang).id
-        if survey.is_attempts_limited:
-            # counted for this invitation alone
-            vals["invite_token"] = self.env["survey.user_input"]._generate_invite_token()
+        # attempts are counted for this invitation alone, and found by it
+        vals["invite_token"] = self.env["survey.user_input"]._generate_invite_token()
         return vals
 
     def _survey_url(self):

@@ -34,7 +34,8 @@ class CareSurveyScore(models.Model):
         readonly=True,
         aggregator="avg",
         help="Their average is the score. NPS: 100 for a promoter (9 or 10), -100 for a "
-        "detractor (0 to 6), 0 between. CSAT and CES: the answer in percent of the scale.",
+        "detractor (0 to 6), 0 between. CSAT and CES: 100 for an answer better than the middle "
+        "of its scale (4 or 5 of 5, 5 to 7 of 7), 0 for any other.",
     )
     comment = fields.Text(readonly=True)
     day = fields.Date(required=True, readonly=True)

@@ -78,4 +78,5 @@ class SurveyQuestion(models.Model):
         self.ensure_one()
         if self.care_measure == "nps":
             return 100 if value >= 9 else -100 if value <= 6 else 0
-        return 100 * (value - self.scale_min) / (self.scale_max - self.scale_min)
+        # the share of those who are better than the middle: 4 and 5 of 5, 5 to 7 of 7
+        return 100 if 2 * value > self.scale_min + self.scale_max else 0

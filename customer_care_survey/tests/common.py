@@ -1,4 +1,6 @@
-from odoo import Command
+from datetime import timedelta
+
+from odoo import Command, fields
 
 from odoo.addons.customer_care.tests.common import CareCase
 
@@ -67,6 +69,11 @@ class CareSurveyCase(CareCase):
         case = cls._case(**vals)
         cls._close(case)
         return case
+
+    @classmethod
+    def _earlier(cls):
+        """Two hours ago: stages of a single moment leave no trace."""
+        return cls._at(cls, fields.Datetime.now() - timedelta(hours=2))
 
     def _invitations(self, records):
         return self.env["care.survey.invitation"].search(

@@ -66,6 +66,9 @@ class TestConfidential(CareSurveyCase):
         self.assertEqual(score.points, points)
         self.assertNotIn("Clara", score.comment)
         self.assertIn("thanks Amir", score.comment)
+        self.assertNotIn("Clara", invitation.said)
+        self.assertIn("thanks Amir", invitation.said)
+        self.assertNotIn("Clara", invitation.answer_text)
         nobody = self.company.care_anonymous_partner_id
         self.assertEqual(score.partner_id | score.commercial_partner_id, nobody)
         self.assertEqual(invitation.partner_id, nobody)

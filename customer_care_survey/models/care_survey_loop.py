@@ -1,0 +1,321 @@
+"""The closed loop: who hears of a bad answer, when the customer heard back, and what ends it."""
+
+from collections import defaultdict
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from odoo.addons.customer_care.models.care_case_kind import AUTOMATIC
+from odoo.addons.customer_care.models.care_stage import OVER
+
+from .care_case import STAFF
+
+MEASURES = [
+    ("survey_heard", "Bad answer: customer heard back"),
+    ("survey_back", "Bad answer: time until the customer heard back"),
+]
+
+
+class SurveyQuestion(models.Model):
+    _inherit = "survey.question"  # pylint: disable=consider-merging-classes-inherited
+
+    care_suggestion = fields.Boolean(
+        "Suggestions",
+        help="What customers write here becomes a suggestion in the register. With a bad answer "
+        "it stands in the case that the answer opens.",
+    )
+
+
+class CareSurveyInvitation(models.Model):
+    _inherit = "care.survey.invitation"  # pylint: disable=consider-merging-classes-inherited
+
+    def _act_on_answers(self):
+        result = super()._act_on_answers()
+        self._open_suggestions()
+        unhappy = self.filtered(lambda row: any(row.score_ids.mapped("is_bad")))
+        unhappy.case_id._turned_unhappy()
+        (self - unhappy)._end_loops()
+        return result
+
+    # ------------------------------------------------------------
+    # A bad answer
+    # ------------------------------------------------------------
+
+    def _prepare_recovery_case_vals(self):
+        vals = super()._prepare_recovery_case_vals()
+        # the team that a category names has its own way to choose; what is confidential goes
+        # to who may see it
+        if not vals["confidential"] and not self.trigger_id.case_category_id.team_id:
+            owner = self._loop_owner()
+            if owner:
+                vals["owner_id"] = owner.id
+        return vals
+
+    def _loop_owner(self):
+        """Who answers for what the customer complains of: the owner of the stage; where the
+        answer is about that person's own work, the stage's curator or the team's leader.
+
+        :return: a user, maybe empty
+        """
+        self.ensure_one()
+        piece = self._pieces_about()[self]
+        record = self._record()
+        if not piece or not record:
+            return self.env["res.users"]
+        team = record.team_id
+        judged = self._judged(piece)
+        if piece.user_id not in judged:
+            return record._present(piece.user_id, team)
+        for user in (piece.stage_id.curator_id, team.leader_id):
+            if (
+                user
+                and user not in judged
+                and record._may_own(user, self.company_id)
+                # sudo: whether somebody is there
+                and not user.sudo().care_is_away
+            ):
+                return user
+        return self.company_id._care_default_owner(tuple(judged))
+
+    def _judged(self, piece):
+        """The persons whose own work the answer is about: who had the case, or the contact."""
+        self.ensure_one()
+        people = self.followup_id.user_id
+        if self.case_id:
+            people |= piece.user_id
+        return people
+
+    # ------------------------------------------------------------
+    # Suggestions
+    # ------------------------------------------------------------
+
+    def _open_suggestions(self):
+        """What was suggested goes to the register; once, and not beside the case of the same
+        answer."""
+        cases = self.env["care.case"]
+        told = cases.search(
+            [
+                "|",
+                ("survey_suggestion_id", "in", self.ids),
+                ("survey_invitation_id", "in", self.ids),
+            ]
+        )
+        rows = self - told.survey_suggestion_id - told.survey_invitation_id
+        for company, mine in rows.grouped("company_id").items():
+            mine = mine.with_company(company).with_context(lang=company.partner_id.lang)
+            vals_list = [
+                row._prepare_suggestion_vals(words)
+                for row in mine
+                if (words := row._suggestion()) and not row._is_bad()
+            ]
+            if vals_list:
+                cases.with_env(mine.env).create(vals_list)
+
+    def _suggestion(self):
+        """The words of a suggestion; empty if there is none."""
+        self.ensure_one()
+        lines = self.user_input_id.user_input_line_ids.filtered(
+            lambda line: line.question_id.care_suggestion and not line.skipped
+        )
+        return "\n".join(filter(None, [line._care_text() for line in lines]))
+
+    def _prepare_suggestion_vals(self, words):
+        self.ensure_one()
+        record = self._record()
+        return {
+            # the customer reads it
+            "name": self.env._("Your suggestion"),
+            "description": words,
+            "kind": "suggestion",
+            "channel": "survey",
+            "team_id": record.team_id.id,
+            "company_id": self.company_id.id,
+            "partner_id": self.partner_id.id,
+            "order_id": record.order_id.id if record else False,
+            "product_id": self.case_id.product_id.id,
+            "journey_id": self.journey_id.id or self.case_id.journey_id.id,
+            "received_at": self.answered_at,
+            "survey_suggestion_id": self.id,
+            "confidential": self.case_id.confidential,
+        }
+
+    # ------------------------------------------------------------
+    # A good answer after it
+    # ------------------------------------------------------------
+
+    def _end_loops(self):
+        """Propose to close what bad answers of the same persons opened: they are content now."""
+        good = self.filtered(
+            lambda row: row.score_ids and all(score.points > 0 for score in row.score_ids)
+        )
+        if not good:
+            return
+        open_cases = self.env["care.case"].search(
+            [
+                ("survey_invitation_id", "!=", False),
+                ("partner_id", "in", good.partner_id.ids),
+                ("company_id", "in", good.company_id.ids),
+                ("stage_category", "not in", OVER),
+            ]
+        )
+        for row in good.sorted("answered_at"):
+            ended = open_cases.filtered(
+                lambda case, row=row: (
+                    case.partner_id == row.partner_id
+                    and case.company_id == row.company_id
+                    and (
+                        case.survey_invitation_id == row
+                        or case.survey_invitation_id.answered_at < row.answered_at
+                    )
+                    and not case.survey_good_id
+                )
+            )
+            if not ended:
+                continue
+            ended.write({"survey_good_id": row.id})
+            for case in ended:
+                case.message_post(
+                    body=self.env._(
+                        "The customer has answered another question since: %(score)s. If nothing "
+                        "is left to do, this can be closed.",
+                        score=row.score_text,
+                    ),
+                    subtype_xmlid="mail.mt_note",
+                    partner_ids=case.owner_id.partner_id.ids,
+                )
+
+
+class CareCase(models.Model):
+    _inherit = "care.case"  # pylint: disable=consider-merging-classes-inherited
+
+    survey_suggestion_id = fields.Many2one(
+        "care.survey.invitation",
+        "From a Suggestion in a Survey",
+        readonly=True,
+        copy=False,
+        ondelete="set null",
+        groups=STAFF,
+    )
+    survey_good_id = fields.Many2one(
+        "care.survey.invitation",
+        "Good Answer Since",
+        readonly=True,
+        copy=False,
+        ondelete="set null",
+        index="btree_not_null",
+        groups=STAFF,
+        help="The same person has given a good answer after the one that opened this case.",
+    )
+    # sudo: the score alone, for whoever may see the case
+    survey_good_score = fields.Char(
+        compute="_compute_survey_good_score", compute_sudo=True, groups=STAFF
+    )
+
+    _survey_suggestion_uniq = models.UniqueIndex(
+        "(survey_suggestion_id) WHERE survey_suggestion_id IS NOT NULL",
+        "This suggestion is in the register already.",
+    )
+
+    @property
+    def _care_engine_fields(self):
+        return super()._care_engine_fields | {"survey_suggestion_id", "survey_good_id"}
+
+    @api.depends("survey_good_id")
+    def _compute_survey_good_score(self):
+        for case in self:
+            case.survey_good_score = case.survey_good_id.score_text
+
+    def action_end_loop(self):
+        """Close what a good answer since has ended."""
+        self.ensure_one()
+        self.check_access("write")
+        if not self.survey_good_id or self.stage_category in OVER:
+            raise UserError(
+                self.env._("There is no good answer that could close %s.", self.display_name)
+            )
+        if not self.resolution:
+            self.resolution = self.env._(
+                "You have told us that it is well now (%s).", self.survey_good_score
+            )
+        if self.stage_category != "resolved":
+            self._enter_category("resolved")
+        self._enter_category("closed")
+        return True
+
+    # ------------------------------------------------------------
+    # Figures
+    # ------------------------------------------------------------
+
+    def _unhappy(self):
+        """Also those about which customers gave a bad answer."""
+        scores = self.env["care.survey.score"].search(
+            [("case_id", "in", self.ids), ("is_bad", "=", True)]
+        )
+        return super()._unhappy() | (scores.case_id & self)
+
+    def _fact_values(self, event):
+        """Of cases from bad answers: whether the customer heard back, and how soon."""
+        values = super()._fact_values(event)
+        loops = self.filtered("survey_invitation_id")
+        if event != "case_closed" or not loops:
+            return values
+        heard = loops._heard_back_at()
+        for case in loops:
+            moment = heard.get(case.id)
+            facts = [{"measure": "survey_heard", "numerator": int(bool(moment)), "denominator": 1}]
+            asked = case.survey_invitation_id.answered_at or case.received_at
+            company = case.company_id
+            worktime = company._care_worktime_of(company.resource_calendar_id)
+            if moment and worktime:
+                try:
+                    seconds = worktime._apply(
+                        "elapsed", asked.replace(microsecond=0), max(moment, asked)
+                    )[1]
+                except UserError:  # hours are not known so far away
+                    seconds = None
+                if seconds is not None:
+                    facts.append({"measure": "survey_back", "seconds": seconds})
+            values[case] = [*values.get(case, ()), *facts]
+        return values
+
+    def _heard_back_at(self):
+        """When a person of ours first answered these customers, by message or by call.
+
+        :return: dict id of case -> moment
+        """
+        moments = defaultdict(list)
+        messages = self.env["mail.message"].search_fetch(
+            [
+                ("model", "=", "care.case"),
+                ("res_id", "in", self.ids),
+                ("message_type", "not in", AUTOMATIC),
+                ("subtype_id.internal", "=", False),
+                ("subtype_id", "!=", False),
+                ("author_id", "any", [("user_ids", "any", [("share", "=", False)])]),
+            ],
+            ["res_id", "date"],
+        )
+        for message in messages:
+            moments[message.res_id].append(message.date)
+        calls = self.env["care.followup"].search(
+            [
+                ("case_id", "in", self.ids),
+                ("done_at", "!=", False),
+                ("outcome_id.consequence", "!=", "again"),
+            ]
+        )
+        for call in calls:
+            moments[call.case_id.id].append(call.done_at.replace(microsecond=0))
+        return {number: min(found) for number, found in moments.items()}
+
+
+class CareFact(models.Model):
+    _inherit = "care.fact"
+
+    measure = fields.Selection(
+        selection_add=MEASURES, ondelete={name: "cascade" for name, _label in MEASURES}
+    )
+
+    @property
+    def _share_measures(self):
+        return (*super()._share_measures, "survey_heard")

@@ -1,0 +1,314 @@
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import tagged
+
+from .common import CareSurveyCase
+
+
+@tagged("post_install", "-at_install")
+class TestLoop(CareSurveyCase):
+    """A bad answer, who hears of it, and what ends it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.curator = cls._user("care_curator", "customer_care.group_leader")
+        cls.working = cls.env["care.stage"]._in_category("care.case", "open")
+        cls.working.curator_id = cls.curator
+
+    @classmethod
+    def _closed(cls, **vals):
+        with cls._earlier():
+            case = cls._case(**vals)
+        cls._close(case)
+        return case
+
+    def _bad(self, value=1, text="", **vals):
+        invitation = self._sent(owner_id=self.agent.id, **vals)
+        self._answer(invitation, value, text)
+        self._run_invitations()
+        return invitation
+
+    def _suggestions(self):
+        return self.env["care.case"].search(
+            [("partner_id", "=", self.customer.id), ("kind", "=", "suggestion")]
+        )
+
+    # ------------------------------------------------------------
+    # Who
+    # ------------------------------------------------------------
+
+    def test_answer_about_somebodys_own_case_goes_to_the_curator(self):
+        case = self._bad().recovery_case_id
+        self.assertEqual(case.owner_id, self.curator)
+        self.assertEqual(case.team_id, self.team)
+
+    def test_curator_who_had_the_case_leaves_it_to_the_leader(self):
+        self.working.curator_id = self.agent.id
+        self.assertEqual(self._bad().recovery_case_id.owner_id, self.leader)
+
+    def test_nobody_but_the_person_complained_of_is_not_chosen(self):
+        self.working.curator_id = self.agent.id
+        self.agent.group_ids += self.env.ref("customer_care.group_leader")
+        self.team.leader_id = self.agent.id
+        owner = self._bad().recovery_case_id.owner_id
+        self.assertTrue(owner)
+        self.assertNotEqual(owner, self.agent)
+
+    def test_answer_about_an_order_goes_to_the_owner_of_its_stage(self):
+        order = self._confirmed()
+        journey = self._journey(order)
+        row = self.env["care.survey.invitation"].create(
+            {
+                "journey_id": journey.id,
+                "trigger_id": self.trigger.id,
+                "company_id": self.company.id,
+                "partner_id": self.customer.id,
+            }
+        )
+        row._send()
+        self._answer(row, 2, "It came broken")
+        self._run_invitations()
+        case = row.recovery_case_id
+        self.assertEqual(case.owner_id, journey.owner_id)
+        self.assertIn("It came broken", case.description)
+
+    def test_answer_made_anonymous_or_deleted_in_between_opens_its_case_all_the_same(self):
+        for what in ("anonymous", "deleted"):
+            with self.subTest(what=what):
+                invitation = self._sent()
+                self._answer(invitation, 0, "Bad")
+                answer = invitation.user_input_id
+                if what == "anonymous":
+                    answer.write({"partner_id": False, "email": False, "nickname": False})
+                else:
+                    answer.unlink()
+                self._run_invitations()
+                case = invitation.recovery_case_id
+                self.assertEqual(case.partner_id, self.customer)
+                self.assertIn("0 / 10", case.description)
+                self._close(case)
+
+    def test_survey_deleted_in_between_loses_neither_score_nor_case(self):
+        invitation = self._sent()
+        self._answer(invitation, 0, "Bad")
+        score = invitation.score_ids
+        self.survey.with_context(active_test=False).user_input_ids.unlink()
+        self._run_invitations()
+        self.assertEqual(score.exists().value, 0)
+        self.assertEqual(len(self._recovery_cases()), 1)
+
+    # ------------------------------------------------------------
+    # Hearing back
+    # ------------------------------------------------------------
+
+    def _open_since(self, case):
+        """The case was opened two hours ago: what begins and ends at once leaves no trace."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE care_tenure SET since = since - interval '2 hours' WHERE case_id = %s",
+            [case.id],
+        )
+        self.env.invalidate_all()
+
+    def _facts(self, case):
+        with self.enter_registry_test_mode():
+            self.env.ref("customer_care.ir_cron_facts").method_direct_trigger()
+        self.env.invalidate_all()
+        return {
+            fact.measure: fact
+            for fact in self.env["care.fact"].search(
+                [("case_id", "=", case.id), ("measure", "in", ("survey_heard", "survey_back"))]
+            )
+        }
+
+    def test_customer_who_heard_back_is_a_fact_with_the_time(self):
+        case = self._bad().recovery_case_id
+        self._open_since(case)
+        case.with_user(self.curator).message_post(
+            body="May I call you?", message_type="comment", subtype_xmlid="mail.mt_comment"
+        )
+        self._close(case)
+        facts = self._facts(case)
+        self.assertEqual(facts["survey_heard"].rate, 1)
+        self.assertIn("survey_back", facts)
+        self.assertGreaterEqual(facts["survey_back"].seconds, 0)
+
+    def test_customer_who_never_heard_back_is_a_fact_too(self):
+        case = self._bad().recovery_case_id
+        self._open_since(case)
+        case.message_post(
+            body="Internal only", message_type="comment", subtype_xmlid="mail.mt_note"
+        )
+        self._close(case)
+        facts = self._facts(case)
+        self.assertEqual(facts["survey_heard"].rate, 0)
+        self.assertNotIn("survey_back", facts)
+
+    # ------------------------------------------------------------
+    # What ends it
+    # ------------------------------------------------------------
+
+    def test_later_good_answer_of_the_same_person_proposes_to_close(self):
+        first, second = self._sent(), self._sent()
+        self._answer(first, 1)
+        self._run_invitations()
+        case = first.recovery_case_id
+        with self.assertRaises(UserError):
+            case.action_end_loop()
+        self.env.cr.execute(
+            "UPDATE care_survey_invitation SET answered_at = answered_at - interval '1 day' "
+            "WHERE id = %s",
+            [first.id],
+        )
+        self.env.invalidate_all()
+        self._answer(second, 10)
+        self._run_invitations()
+        self.assertEqual(case.survey_good_id, second)
+        self.assertIn("10 / 10", case.message_ids[:1].body)
+        self.assertEqual(case.stage_category, "open", "a person decides")
+        case.action_end_loop()
+        self.assertEqual(case.stage_category, "closed")
+        self.assertIn("10 / 10", case.resolution)
+
+    def test_so_so_or_somebody_elses_good_answer_ends_nothing(self):
+        first, second = self._sent(), self._sent()
+        other = self._sent(
+            partner_id=self.env["res.partner"]
+            .create({"name": "Somebody Else", "email": "else@example.com"})
+            .id
+        )
+        self._answer(first, 1)
+        self._run_invitations()
+        self._answer(second, 8)
+        self._answer(other, 10)
+        self._run_invitations()
+        self.assertFalse(first.recovery_case_id.survey_good_id)
+
+    def test_nobody_forges_the_good_answer(self):
+        case = self._bad().recovery_case_id
+        for name in ("survey_good_id", "survey_suggestion_id"):
+            with self.assertRaises(AccessError):
+                case.with_user(self.manager).write({name: case.survey_invitation_id.id})
+
+    # ------------------------------------------------------------
+    # Suggestions
+    # ------------------------------------------------------------
+
+    def test_suggestion_reaches_the_register_once(self):
+        self.why.care_suggestion = True
+        invitation = self._bad(9, "Open on Sundays.")
+        self._run_invitations()
+        invitation._act_on_answers()
+        case = self._suggestions()
+        self.assertEqual(len(case), 1)
+        self.assertEqual(case.description, "Open on Sundays.")
+        self.assertEqual((case.channel, case.survey_suggestion_id), ("survey", invitation))
+        self.assertFalse(self._recovery_cases() - case)
+
+    def test_bad_answer_is_one_case_with_the_suggestion_in_it(self):
+        self.why.care_suggestion = True
+        self._bad(1, "Open on Sundays.")
+        self.assertFalse(self._suggestions())
+        self.assertIn("Open on Sundays.", self._recovery_cases().description)
+
+    def test_nothing_written_is_no_suggestion(self):
+        self.why.care_suggestion = True
+        self._bad(9, "  ")
+        self.assertFalse(self._suggestions())
+
+    # ------------------------------------------------------------
+    # Content or not
+    # ------------------------------------------------------------
+
+    def test_case_with_a_bad_answer_is_one_of_the_unhappy(self):
+        bad, good = self._sent(), self._sent()
+        self._answer(bad, 2)
+        self._answer(good, 9)
+        cases = (bad | good).case_id
+        self.assertEqual(cases._unhappy(), bad.case_id)
+
+
+@tagged("post_install", "-at_install")
+class TestTags(CareSurveyCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["care.survey.tag"].search([]).active = False
+        cls.late = cls._tag("Late", {False: "tardé, waited too long\nlate"})
+        cls.people = cls._tag("People", {"en_US": "friendly"})
+
+    @classmethod
+    def _tag(cls, name, words):
+        langs = {code: cls.env["res.lang"]._get_data(code=code).id for code in words if code}
+        return cls.env["care.survey.tag"].create(
+            {
+                "name": name,
+                "word_ids": [
+                    (0, 0, {"lang_id": langs.get(code, False), "words": text})
+                    for code, text in words.items()
+                ],
+            }
+        )
+
+    def _said(self, text, value=9):
+        self.trigger.open_case = False
+        invitation = self._sent()
+        self._answer(invitation, value, text)
+        self._run_invitations()
+        return invitation
+
+    def test_comments_are_tagged_by_whole_words(self):
+        self.customer.lang = "en_US"
+        for text, tags in (
+            ("LATE, and not friendly", self.late | self.people),
+            ("Ha TARDE mucho", self.late),
+            ("I have waited  too\nlong", self.late),
+            ("Chocolate for the unfriendly", self.env["care.survey.tag"]),
+        ):
+            with self.subTest(text=text):
+                row = self._said(text)
+                self.assertEqual(row.tag_ids, tags)
+                self.assertEqual(row.said, text)
+
+    def test_words_of_another_language_do_not_count(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.customer.lang = "fr_FR"
+        row = self._said("friendly and late")
+        self.assertEqual(row.tag_ids, self.late)
+
+    def test_comment_without_a_score_is_kept_and_tagged(self):
+        row = self._said("late", value="")
+        self.assertFalse(row.score_ids)
+        self.assertEqual((row.said, row.tag_ids), ("late", self.late))
+
+    def test_words_added_later_reach_earlier_comments_on_request(self):
+        row = self._said("The oven smells")
+        self.assertFalse(row.tag_ids)
+        smell = self._tag("Smell", {False: "smells"})
+        smell.with_user(self.manager).with_company(self.company).action_tag_again()
+        self.assertEqual(row.tag_ids, smell)
+        self.assertEqual(smell.comment_count, 1)
+        self.assertEqual(
+            self.env["care.survey.invitation"].search(smell.action_open_comments()["domain"]), row
+        )
+        with self.assertRaises(AccessError):
+            smell.with_user(self.agent).action_tag_again()
+
+    def test_list_without_a_word_or_twice_the_same_language_is_refused(self):
+        with self.assertRaises(ValidationError):
+            self._tag("Empty", {False: " ,; "})
+
+    def test_only_managers_set_words_and_nobody_forges_comments(self):
+        row = self._said("late")
+        for user in (self.agent, self.leader):
+            with self.assertRaises(AccessError):
+                self.late.with_user(user).name = "Mine"
+        self.late.with_user(self.manager).name = "Waiting"
+        for vals in ({"said": "x"}, {"tag_ids": [(5,)]}):
+            with self.assertRaises(AccessError):
+                row.with_user(self.manager).write(vals)
+
+    def test_whole_answer_is_shown_to_who_may_see_the_invitation(self):
+        row = self._said("late")
+        self.assertIn("Would you recommend us?", row.with_user(self.leader).answer_text)
+        self.assertIn("“late”", row.with_user(self.leader).answer_text)
