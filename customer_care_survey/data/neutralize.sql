@@ -2,3 +2,4 @@
 UPDATE care_survey_invitation SET next_at = NULL WHERE state = 'sent' AND next_at IS NOT NULL;
 UPDATE care_survey_invitation SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;
 UPDATE care_survey_round SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;
+UPDATE care_audit_round SET state = 'cancelled', next_at = NULL WHERE next_at IS NOT NULL;

@@ -16,3 +16,7 @@ from . import res_config_settings
 from . import res_partner
 from . import survey_question
 from . import survey_user_input
+from . import care_audit_plan
+from . import care_audit
+from . import care_audit_growth
+from . import res_users

@@ -10,3 +10,4 @@ from . import test_ask_reminder
 from . import test_ask_regular
 from . import test_ask_stop
 from . import test_ask_histories
+from . import test_audit
