@@ -21,6 +21,7 @@
         "data/care_survey_trigger_data.xml",
         "data/care_survey_trigger_ready.xml",
         "data/care_audit_data.xml",
+        "data/care_rated_service_data.xml",
         "views/care_survey_score_views.xml",
         "views/care_survey_invitation_views.xml",
         "views/care_survey_trigger_views.xml",
@@ -33,8 +34,12 @@
         "views/survey_question_views.xml",
         "views/customer_care_survey_menus.xml",
         "views/care_audit_views.xml",
+        "views/care_service_matrix_views.xml",
     ],
     "demo": ["demo/care_demo.xml"],
+    "assets": {
+        "web.assets_backend": ["customer_care_survey/static/src/matrix/**/*"],
+    },
     "uninstall_hook": "uninstall_hook",
     "application": False,
 }

@@ -20,3 +20,5 @@ from . import care_audit_plan
 from . import care_audit
 from . import care_audit_growth
 from . import res_users
+from . import care_rated_service
+from . import care_service_matrix

@@ -514,6 +514,13 @@ class CareAudit(models.Model):
     def message_post(self, *, partner_ids=None, **kwargs):
         return super().message_post(partner_ids=self._readers(partner_ids or []), **kwargs)
 
+    def message_notify(self, *, partner_ids=False, **kwargs):
+        if self:
+            partner_ids = self._readers(partner_ids or [])
+            if not partner_ids:
+                return self.env["mail.message"]
+        return super().message_notify(partner_ids=partner_ids, **kwargs)
+
     def _notify_get_recipients(self, message, msg_vals=False, **kwargs):
         recipients = super()._notify_get_recipients(message, msg_vals, **kwargs)
         readers = set(self._readers([data["id"] for data in recipients])) if self else set()
