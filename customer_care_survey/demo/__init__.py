@@ -1,1 +1,2 @@
 from . import care_demo
+from . import care_audit_demo

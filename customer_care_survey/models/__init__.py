@@ -21,4 +21,4 @@ from . import care_audit
 from . import care_audit_growth
 from . import res_users
 from . import care_rated_service
-from . import care_service_matrix
+from . import survey_question_rated

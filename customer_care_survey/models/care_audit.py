@@ -77,9 +77,7 @@ class CareAudit(models.Model):
     team_id = fields.Many2one(
         "care.team", "Team", index="btree_not_null", ondelete="restrict", check_company=True
     )
-    stage_id = fields.Many2one(
-        "care.stage", "Stage", index="btree_not_null", ondelete="restrict"
-    )
+    stage_id = fields.Many2one("care.stage", "Stage", index="btree_not_null", ondelete="restrict")
     rival_id = fields.Many2one(
         "res.partner",
         "Competitor",
@@ -173,9 +171,7 @@ class CareAudit(models.Model):
             lines = audit.line_ids.filtered("counts")
             weight = sum(lines.mapped("weight"))
             audit.has_score = bool(weight)
-            audit.score = (
-                sum(line.points * line.weight for line in lines) / weight if weight else 0
-            )
+            audit.score = sum(line.points * line.weight for line in lines) / weight if weight else 0
 
     @api.depends_context("uid")
     @api.depends("state", "auditor_id", "audited_id", "objection_state", "objection_until")
@@ -254,7 +250,9 @@ class CareAudit(models.Model):
                 self.env._("Who is visited, by whom and when, is set by managers alone.")
             )
         if names & {"plan_id", "company_id"}:
-            raise UserError(self.env._("A visit stays with its plan. Cancel it and make a new one."))
+            raise UserError(
+                self.env._("A visit stays with its plan. Cancel it and make a new one.")
+            )
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_made(self):
@@ -465,9 +463,7 @@ class CareAudit(models.Model):
             if owner == audit.audited_id:
                 owner = audit.company_id._care_default_owner(leaving=owner)
             told.append((audit, owner, lambda theirs: {"summary": theirs._word_for_owner()}))
-        self.env["mail.activity"]._care_tell(
-            "customer_care_survey.mail_activity_type_audit", told
-        )
+        self.env["mail.activity"]._care_tell("customer_care_survey.mail_activity_type_audit", told)
 
     def _word_for_owner(self):
         if self.objection_state == "open":
@@ -562,9 +558,7 @@ class CareAuditLine(models.Model):
     )
     note = fields.Char()
     photo = fields.Image(max_width=1920, max_height=1920)
-    points = fields.Float(
-        compute="_compute_points", store=True, aggregator="avg", digits=(5, 1)
-    )
+    points = fields.Float(compute="_compute_points", store=True, aggregator="avg", digits=(5, 1))
     counts = fields.Boolean(compute="_compute_points", store=True)
     is_objected = fields.Boolean("Objected To", readonly=True)
     is_excluded = fields.Boolean("Does Not Count", readonly=True)
@@ -577,9 +571,7 @@ class CareAuditLine(models.Model):
     rival_id = fields.Many2one(related="audit_id.rival_id", store=True)
     day = fields.Date("Visited On", related="audit_id.date_visit", store=True)
 
-    _standard_idx = models.Index(
-        "(standard_id, day) WHERE counts IS TRUE AND state = 'published'"
-    )
+    _standard_idx = models.Index("(standard_id, day) WHERE counts IS TRUE AND state = 'published'")
 
     # points as they are when it is chosen: a sheet that is edited later changes no visit
     @api.depends("choice_id", "is_excluded")
@@ -592,9 +584,7 @@ class CareAuditLine(models.Model):
     def _check_choice(self):
         for line in self:
             if line.choice_id and line.choice_id.question_id != line.question_id:
-                raise ValidationError(
-                    self.env._("Choose one of the answers to “%s”.", line.name)
-                )
+                raise ValidationError(self.env._("Choose one of the answers to “%s”.", line.name))
 
     @api.model_create_multi
     def create(self, vals_list):

@@ -226,9 +226,13 @@ class CareStage(models.Model):
     @api.depends_context("allowed_company_ids")
     def _compute_audit_score(self):
         # sudo: figures of a stage, no names: whoever curates it has to know them
-        rows = self.env["care.audit.growth"].sudo()._scores(
-            [("stage_id", "in", self.ids), ("company_id", "in", self.env.companies.ids)],
-            ["stage_id"],
+        rows = (
+            self.env["care.audit.growth"]
+            .sudo()
+            ._scores(
+                [("stage_id", "in", self.ids), ("company_id", "in", self.env.companies.ids)],
+                ["stage_id"],
+            )
         )
         scores = {stage.id: (score, count) for stage, score, count in rows}
         for stage in self:
@@ -248,9 +252,13 @@ class CareStandard(models.Model):
     @api.depends_context("allowed_company_ids")
     def _compute_audit_score(self):
         # sudo: figures of a standard, no names
-        rows = self.env["care.audit.growth"].sudo()._scores(
-            [("standard_id", "in", self.ids), ("company_id", "in", self.env.companies.ids)],
-            ["standard_id"],
+        rows = (
+            self.env["care.audit.growth"]
+            .sudo()
+            ._scores(
+                [("standard_id", "in", self.ids), ("company_id", "in", self.env.companies.ids)],
+                ["standard_id"],
+            )
         )
         scores = {standard.id: (score, count) for standard, score, count in rows}
         for standard in self:

@@ -376,9 +376,8 @@ class CareAuditPlan(models.Model):
         end = max(self._next_period(day) or day + timedelta(days=90), first + timedelta(days=1))
         days = [first + timedelta(days=number) for number in range((end - first).days)]
         weekdays = {
-            int(each) for each in self.company_id.resource_calendar_id.attendance_ids.mapped(
-                "dayofweek"
-            )
+            int(each)
+            for each in self.company_id.resource_calendar_id.attendance_ids.mapped("dayofweek")
         }
         return [each for each in days if each.weekday() in weekdays] or days
 
@@ -428,11 +427,13 @@ class CareAuditQuestion(models.Model):
         "question_id",
         "Answers",
         copy=True,
-        default=lambda self: [
-            fields.Command.create({"name": self.env._(name), "points": points})
-            for points, name in USUAL_CHOICES
-        ]
-        + [fields.Command.create({"name": self.env._("Not seen"), "is_seen": False})],
+        default=lambda self: (
+            [
+                fields.Command.create({"name": self.env._(name), "points": points})
+                for points, name in USUAL_CHOICES
+            ]
+            + [fields.Command.create({"name": self.env._("Not seen"), "is_seen": False})]
+        ),
     )
     line_ids = fields.One2many("care.audit.line", "question_id", "Answered")
 
@@ -542,4 +543,3 @@ class CareAuditRound(models.Model):
             )
             # what was missed while nothing ran is not made up for
             plan._plan_round(plan._today() - timedelta(days=1))
-

@@ -15,8 +15,10 @@ class ResUsers(models.Model):
         for audit in audits.search([("auditor_id", "in", self.ids), ("state", "=", "planned")]):
             if not audit.auditor_id._care_has_to_go(audit.company_id, leaving):
                 continue
-            going = (audit.auditor_id | leaving | audit.audited_id) if leaving else (
-                audit.auditor_id | audit.audited_id
+            going = (
+                (audit.auditor_id | leaving | audit.audited_id)
+                if leaving
+                else (audit.auditor_id | audit.audited_id)
             )
             owner = audit.plan_id.owner_id
             if owner in going:

@@ -72,9 +72,9 @@ class AuditCase(CareCase):
         mine = audit.with_user(self.rep)
         for line, wanted in zip(mine.line_ids, points, strict=True):
             line.choice_id = line.sudo().question_id.choice_ids.filtered(
-                lambda choice, w=wanted: not choice.is_seen
-                if w is None
-                else choice.is_seen and choice.points == w
+                lambda choice, w=wanted: (
+                    not choice.is_seen if w is None else choice.is_seen and choice.points == w
+                )
             )
         mine.action_hand_in()
 
@@ -138,9 +138,7 @@ class TestAuditPlan(AuditCase):
         self.assertFalse(audits.audited_id | audits.audited_id)
 
     def test_nobody_is_drawn_to_visit_themselves(self):
-        plan = self._plan(
-            auditor_ids=[Command.set((self.agent | self.agent2).ids)], visit_count=12
-        )
+        plan = self._plan(auditor_ids=[Command.set((self.agent | self.agent2).ids)], visit_count=12)
         audits = self._draws(plan, 4)
         self.assertEqual(len(audits), 12)
         self.assertFalse(audits.filtered(lambda audit: audit.audited_id == audit.auditor_id))
