@@ -1,6 +1,6 @@
 from odoo import Command
 from odoo.exceptions import AccessError, ValidationError
-from odoo.tests import Form, HttpCase, tagged
+from odoo.tests import Form, tagged
 
 from odoo.addons.customer_care.tests.common import CareCase
 
@@ -237,38 +237,3 @@ class TestServiceMatrix(MatrixCase):
             self.assertEqual(len(question.matrix_row_ids.care_rated_id), 6)
         hours = self.env.ref(prefix + "level_answer").suggested_answer_ids.mapped("care_hours")
         self.assertEqual(hours, sorted(hours))
-
-
-@tagged("post_install", "-at_install")
-class TestServiceMatrixPicture(MatrixCase, HttpCase):
-    def test_the_picture_and_the_table_are_there_with_words_for_who_cannot_see(self):
-        self._answers(importance=(5, 2), performance=(2, 5), rival=(3, 4))
-        self.env.ref("base.user_admin").write(
-            {
-                "group_ids": [Command.link(self.env.ref("customer_care.group_manager").id)],
-                "company_ids": [Command.link(self.company.id)],
-                "company_id": self.company.id,
-            }
-        )
-        self.env.flush_all()
-        self.browser_js(
-            "/odoo/action-customer_care_survey.care_service_matrix_action",
-            """
-            const picture = document.querySelector(".o_care_service_matrix svg");
-            const words = picture.querySelector("desc").textContent;
-            const rows = document.querySelectorAll(".o_care_service_matrix tbody tr");
-            if (picture.querySelectorAll("circle").length === 2
-                && words.includes("Delivery as promised: importance 100.0, ours 25.0")
-                && words.includes("Work on first")
-                && rows.length === 2
-                && rows[0].textContent.includes("Delivery as promised")) {
-                console.log("test successful");
-            } else {
-                console.error(picture.outerHTML);
-            }
-            """,
-            ready="Boolean(document.querySelector('.o_care_service_matrix svg circle'))",
-            login="admin",
-            # graphs of other add-ons wait for Odoo's bundle of graphs, which comes when needed
-            error_checker=lambda message: "needed by other modules" not in message,
-        )
