@@ -90,6 +90,8 @@ class CareAuditGrowth(models.Model):
         refuse_forged(self, self._engine_fields & set(vals))
         if not self.env.su:
             check_targets(self, [vals])
+            if any(row.state != "open" for row in self):
+                raise UserError(self.env._("This is over: it stays as it was written down."))
         result = super().write(vals)
         if {"owner_id", "date_due"} & set(vals):
             rows = self.sudo()  # sudo: the task moves with who sees to it

@@ -183,6 +183,22 @@ class CareAuditPlan(models.Model):
                     )
                 )
 
+    @api.constrains("owner_id", "team_ids", "user_ids")
+    def _check_owner_is_not_visited(self):
+        """The owner sees visits before they are published: nobody becomes it to see their own."""
+        for plan in self:
+            # sudo: whoever is visited, also users that the person may not see
+            it = plan.sudo()
+            if it.owner_id in it.user_ids | it.team_ids.member_ids | it.team_ids.leader_id:
+                raise ValidationError(
+                    self.env._(
+                        "%(user)s is among those whom “%(plan)s” visits and would see the visits "
+                        "to the own team before they are published. Choose another owner.",
+                        user=it.owner_id.name,
+                        plan=plan.name,
+                    )
+                )
+
     @api.constrains("period_start", "period_until")
     def _check_period(self):
         if any(p.period_until and p.period_until < p.period_start for p in self):

@@ -2,7 +2,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import Command, fields
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.modules.neutralize import get_neutralization_queries
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -260,6 +260,8 @@ class TestAudit(AuditCase):
         with self.subTest("over, and low again: it comes back"):
             rows.with_user(self.other).measure = "We practise it on Mondays"
             rows.with_user(self.other).action_done()
+            with self.assertRaises(UserError):
+                rows.with_user(self.other).measure = "Something else"
             self._published(100, 0)
             self.env.invalidate_all()
             self.assertEqual(self.stage.growth_ids.standard_id, self.standards[1])
@@ -448,6 +450,12 @@ class TestAuditSecrecy(AuditCase):
             mine = self.audit.with_user(self.agent)
             self.assertFalse(mine.has_access("write"))
             self.assertFalse(mine.line_ids.has_access("write"))
+
+    def test_nobody_who_is_visited_becomes_the_plans_owner_to_see_it(self):
+        with self.assertRaises(ValidationError):
+            self.plan.with_user(self.manager).owner_id = self.manager
+        with self.assertRaises(AccessError), mute_logger("odoo.addons.base.models.ir_rule"):
+            self.audit.with_user(self.manager).auditor_id = self.manager
 
     def test_plans_and_draws_are_for_managers(self):
         for user in (self.agent, self.rep, self.leader):
