@@ -302,6 +302,7 @@ NOT_IN_SCENE = {
     "care.sla.backtest",
     "care.sla.alert",
     "care.sla.apply",
+    "care.audit.round",
     "care.survey.round",
 }
 #: Whatever breaks "exactly once": each line is a wrong row.

@@ -1,2 +1,3 @@
 from . import care_demo
 from . import care_results_demo
+from . import care_audit_demo

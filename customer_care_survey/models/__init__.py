@@ -21,3 +21,9 @@ from . import care_survey_result
 from . import care_survey_loop
 from . import care_survey_tag
 from . import care_survey_figures
+from . import care_audit_plan
+from . import care_audit
+from . import care_audit_growth
+from . import res_users
+from . import care_rated_service
+from . import survey_question_rated

@@ -14,3 +14,5 @@ from . import test_ask_reminder
 from . import test_ask_regular
 from . import test_ask_stop
 from . import test_ask_histories
+from . import test_audit
+from . import test_service_matrix

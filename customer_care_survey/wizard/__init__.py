@@ -1,0 +1,2 @@
+from . import care_audit_objection
+from . import care_service_matrix
