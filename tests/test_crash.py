@@ -48,7 +48,9 @@ def snapshot(env):
     return seen
 
 def models(env):
-    return [name for name in sorted(env.registry.descendants(['care.due.mixin'], '_inherit'))
+    # the clocks before a policy is applied, which looks at what is due by itself
+    return [name for name in sorted(env.registry.descendants(['care.due.mixin'], '_inherit'),
+                                    key=lambda name: (name == 'care.sla.apply', name))
             if not env[name]._abstract and env[name]._due_cron]
 
 def run_all(env):
@@ -86,9 +88,7 @@ def everything_is_due(env):
     for case in env['care.case'].browse(cases[:4]):
         case._customer_answers('yes')
     for rule in 'care.sla.apply' in env and env['care.sla.policy'].search([]) or ():
-        # the others are late as they were
-        for line in rule.target_ids.filtered(
-                lambda line: line.amount > 1 and line.measure == 'resolution'):
+        for line in rule.target_ids.filtered(lambda line: line.amount > 1):
             line.amount += 1
         env['care.sla.apply'].create({'policy_id': rule.id, 'also_new': True}).action_start()
     env.flush_all()
