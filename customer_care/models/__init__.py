@@ -3,6 +3,7 @@ from . import care_naming_mixin
 from . import care_linked_mixin
 from . import care_technical_mixin
 from . import care_due_mixin
+from . import care_job_mixin
 from . import care_filter_mixin
 from . import care_rule_mixin
 from . import care_owned_mixin

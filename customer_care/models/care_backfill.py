@@ -19,7 +19,7 @@ class CareBackfill(models.Model):
 
     _name = "care.backfill"
     _description = "Back-fill of a follow-up policy"
-    _inherit = ["care.due.mixin"]
+    _inherit = ["care.job.mixin"]
     _order = "id desc"
     _due_cron = "customer_care.ir_cron_backfills"
     _due_user_fields = frozenset({"policy_id", "company_id", "since", "until"})
@@ -30,13 +30,6 @@ class CareBackfill(models.Model):
         ondelete={"draft": "cascade"},
     )
     policy_id = fields.Many2one("care.policy", "Policy", required=True, ondelete="cascade")
-    company_id = fields.Many2one(
-        "res.company",
-        required=True,
-        default=lambda self: self.env.company,
-        ondelete="cascade",
-        index=True,
-    )
     since = fields.Date(
         "From",
         required=True,
@@ -44,11 +37,7 @@ class CareBackfill(models.Model):
         help="Events from this day on are made up for.",
     )
     until = fields.Date("To", required=True, default=fields.Date.context_today)
-    total = fields.Integer("Records", readonly=True)
-    done_count = fields.Integer("Looked At", readonly=True)
     planned_count = fields.Integer("Follow-ups Planned", readonly=True)
-    progress = fields.Float(compute="_compute_progress")
-    last_id = fields.Integer(readonly=True)
     preview_html = fields.Html("Preview", compute="_compute_preview_html")
 
     @api.depends("policy_id", "since", "until")
@@ -57,13 +46,6 @@ class CareBackfill(models.Model):
         for row in self:
             since, until = format_date(self.env, row.since), format_date(self.env, row.until)
             row.display_name = f"{row.policy_id.name}, {since} – {until}"
-
-    @api.depends("done_count", "total", "state")
-    def _compute_progress(self):
-        for row in self:
-            row.progress = 100 * row.done_count / row.total if row.total else 0
-            if row.state == "done":
-                row.progress = 100
 
     @api.depends("policy_id", "company_id", "since", "until")
     def _compute_preview_html(self):
@@ -135,8 +117,7 @@ class CareBackfill(models.Model):
     def action_stop(self):
         """Not any further; what has been planned stays."""
         self._check_manager()
-        # sudo: as in `action_start`
-        self.sudo().filtered(lambda row: row.state in ("planned", "failed"))._cancel_due()
+        self._stop_job()
 
     # ------------------------------------------------------------
     # Running
@@ -156,18 +137,13 @@ class CareBackfill(models.Model):
             "company_id", "=", self.company_id.id
         )
 
-    @api.model
-    def _due_domain(self):
-        # one chunk after the other: `_run_due` puts the next a moment ahead
-        return [("next_at", "<=", self.env.cr.now() + timedelta(seconds=1))]
-
     def _run_due(self):
         for row in self:
             records = row._records().search(
                 row._domain() & fields.Domain("id", ">", row.last_id), order="id", limit=CHUNK
             )
             if not records:
-                row.write({"state": "done", "next_at": False, "error": False, "attempts": 0})
+                row._job_done()
                 continue
             policy = row.policy_id
             covered = records.filtered(lambda record: record._care_covered())
@@ -177,17 +153,13 @@ class CareBackfill(models.Model):
                 for vals in policy._future_rows(matched, when)
             ]
             planned = self.env["care.followup"]._plan(vals_list)
-            row.write(
+            row._next_chunk(
                 {
                     "last_id": records[-1].id,
                     "done_count": row.done_count + len(records),
                     "planned_count": row.planned_count + len(planned),
-                    "next_at": self.env.cr.now().replace(microsecond=0) + timedelta(seconds=1),
-                    "error": False,
-                    "attempts": 0,
                 }
             )
-            row._trigger_due()
 
 
 class CarePolicy(models.Model):

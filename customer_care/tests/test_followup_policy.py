@@ -3,7 +3,7 @@ from datetime import date, timedelta
 from dateutil.relativedelta import relativedelta
 
 from odoo import SUPERUSER_ID, Command, fields
-from odoo.exceptions import ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, tagged
 
 from odoo.addons.customer_care.models import care_backfill
@@ -544,6 +544,22 @@ class TestFollowupPolicy(CareCase):
         self._run("care.backfill")
         self.assertEqual((again.state, again.planned_count), ("done", 0))
         self.assertEqual(journeys.followup_ids, rows)
+
+    def test_what_was_started_is_not_turned_on_another_company(self):
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        policy = self._policy()
+        policy.plan_id.company_id = False
+        policy.company_id = False
+        model = self.env["care.backfill"].with_user(self.manager).with_company(self.company)
+        row = model.create({"policy_id": policy.id})
+        with self.assertRaises(AccessError), self.env.cr.savepoint():
+            row.company_id = other
+        row.action_start()
+        for vals in ({"company_id": other.id}, {"since": "2020-01-01"}):
+            with self.assertRaisesRegex(UserError, "has been started"), self.env.cr.savepoint():
+                row.write(vals)
+        row.invalidate_recordset()
+        self.assertEqual(row.company_id, self.company)
 
     def test_the_form_of_a_back_fill_keeps_what_is_typed(self):
         order = self._confirmed()

@@ -21,7 +21,7 @@ class CareSlaApply(models.Model):
 
     _name = "care.sla.apply"
     _description = "SLA policy applied to open promises"
-    _inherit = ["care.due.mixin"]
+    _inherit = ["care.job.mixin"]
     _order = "id desc"
     _due_cron = "customer_care_sla.ir_cron_apply"
     _due_user_fields = frozenset({"policy_id", "company_id", "also_new", "about"})
@@ -39,13 +39,6 @@ class CareSlaApply(models.Model):
         help="Empty: open cases and journeys get what is promised, nothing that is promised "
         "already changes.",
     )
-    company_id = fields.Many2one(
-        "res.company",
-        required=True,
-        default=lambda self: self.env.company,
-        ondelete="cascade",
-        index=True,
-    )
     also_new = fields.Boolean(
         "Also Promise to What Is Open",
         help="Open cases and journeys that were never promised anything are promised it now, "
@@ -60,12 +53,9 @@ class CareSlaApply(models.Model):
     late_count = fields.Integer("Of These Late Then", compute="_compute_preview")
     new_count = fields.Integer("Open Without a Promise", compute="_compute_preview")
     is_partial = fields.Boolean(compute="_compute_preview")
-    total = fields.Integer("To Look At", readonly=True)
-    done_count = fields.Integer("Looked At", readonly=True)
+    total = fields.Integer("To Look At")
     changed_count = fields.Integer("Changed", readonly=True)
     started_count = fields.Integer("Promised", readonly=True)
-    progress = fields.Float(compute="_compute_progress")
-    last_id = fields.Integer(readonly=True)
     last_case_id = fields.Integer(readonly=True)
     last_journey_id = fields.Integer(readonly=True)
 
@@ -77,13 +67,6 @@ class CareSlaApply(models.Model):
     def _compute_display_name(self):
         for row in self:
             row.display_name = row.policy_id.name or self.env._("What is open")
-
-    @api.depends("done_count", "total", "state")
-    def _compute_progress(self):
-        for row in self:
-            row.progress = 100 * row.done_count / row.total if row.total else 0
-            if row.state == "done":
-                row.progress = 100
 
     @api.depends("policy_id", "company_id", "state", "about")
     def _compute_preview(self):
@@ -113,21 +96,6 @@ class CareSlaApply(models.Model):
         self._check_manager()
         return super().create(vals_list)
 
-    def write(self, vals):
-        # what the engine works through is what its rights were checked for
-        if self._due_user_fields & vals.keys() and not self.env.su:
-            if any(row.state != "draft" for row in self):
-                raise UserError(
-                    self.env._(
-                        "It has been started: what it is about stays as it was. Make a new one."
-                    )
-                )
-        result = super().write(vals)
-        if "company_id" in vals:
-            # the rules again: it may be nobody's any more who moves it
-            self.check_access("write")
-        return result
-
     def action_start(self):
         """Apply it, in the background."""
         self.ensure_one()
@@ -156,8 +124,7 @@ class CareSlaApply(models.Model):
         """Not any further; what has been changed stays."""
         self.check_access("write")
         self._check_manager()
-        # sudo: as in `action_start`
-        self.sudo().filtered(lambda row: row.state in ("planned", "failed"))._cancel_due()
+        self._stop_job()
 
     @api.model
     def _check_manager(self):
@@ -235,26 +202,13 @@ class CareSlaApply(models.Model):
     # Running
     # ------------------------------------------------------------
 
-    @api.model
-    def _due_domain(self):
-        # one chunk after the other: `_run_due` puts the next a moment ahead
-        return [("next_at", "<=", self.env.cr.now() + timedelta(seconds=1))]
-
     def _run_due(self):
         for row in self:
             vals = row._change_some() or row._start_some()
             if not vals:
-                row.write({"state": "done", "next_at": False, "error": False, "attempts": 0})
+                row._job_done()
                 continue
-            row.write(
-                {
-                    **vals,
-                    "next_at": self.env.cr.now().replace(microsecond=0) + timedelta(seconds=1),
-                    "error": False,
-                    "attempts": 0,
-                }
-            )
-            row._trigger_due()
+            row._next_chunk(vals)
 
     def _change_some(self):
         """Go on with the open clocks; None when there are no more."""

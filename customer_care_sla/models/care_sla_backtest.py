@@ -70,7 +70,7 @@ class CareSlaBacktest(models.Model):
 
     _name = "care.sla.backtest"
     _description = "Back-test of an SLA policy"
-    _inherit = ["care.due.mixin"]
+    _inherit = ["care.job.mixin"]
     _order = "id desc"
     _due_cron = "customer_care_sla.ir_cron_backtests"
     # one chunk of one back-test in each transaction
@@ -101,13 +101,6 @@ class CareSlaBacktest(models.Model):
         help="The policy that it is to replace. Empty: it stands beside all others, at its place "
         "in their order.",
     )
-    company_id = fields.Many2one(
-        "res.company",
-        required=True,
-        default=lambda self: self.env.company,
-        ondelete="cascade",
-        index=True,
-    )
     days = fields.Integer(
         "Last Days",
         required=True,
@@ -116,8 +109,7 @@ class CareSlaBacktest(models.Model):
     )
     since = fields.Datetime("From", readonly=True)
     until = fields.Datetime("To", readonly=True, help="Nothing later is looked at.")
-    total = fields.Integer("Cases", readonly=True)
-    done_count = fields.Integer("Looked At", readonly=True)
+    total = fields.Integer("Cases")
     without_count = fields.Integer(
         "Not Promised", readonly=True, help="Cases to which the policy promises nothing."
     )
@@ -125,8 +117,6 @@ class CareSlaBacktest(models.Model):
         "Cannot Be Planned", readonly=True, help="Promises whose working hours cannot be used."
     )
     note = fields.Text("Why Not", readonly=True)
-    progress = fields.Float(compute="_compute_progress")
-    last_id = fields.Integer(readonly=True)
     book_version = fields.Char(readonly=True)
     line_ids = fields.One2many("care.sla.backtest.line", "backtest_id", readonly=True)
     left_out = fields.Char("Not Looked At", compute="_compute_left_out")
@@ -147,13 +137,6 @@ class CareSlaBacktest(models.Model):
             row.display_name = self.env._(
                 "%(policy)s, last %(days)s days", policy=row.policy_id.name or "", days=row.days
             )
-
-    @api.depends("done_count", "total", "state")
-    def _compute_progress(self):
-        for row in self:
-            row.progress = 100 * row.done_count / row.total if row.total else 0
-            if row.state == "done":
-                row.progress = 100
 
     @api.depends("policy_id.target_ids.measure")
     @api.depends_context("lang")
@@ -288,18 +271,10 @@ class CareSlaBacktest(models.Model):
         if not self.env.user.has_group("customer_care.group_manager"):
             raise AccessError(self.env._("Only managers try out policies."))
 
-    def write(self, vals):
-        # what the engine works through is what its rights were checked for
-        if self._due_user_fields & vals.keys() and not self.env.su:
-            if any(row.state in ("planned", "failed") for row in self):
-                raise UserError(
-                    self.env._("It is running: what it is about stays as it was. Stop it first.")
-                )
-        result = super().write(vals)
-        if "company_id" in vals:
-            # the rules again: it may be nobody's any more who moves it
-            self.check_access("write")
-        return result
+    def _may_be_changed(self):
+        # it is run again with whatever it says then
+        self.ensure_one()
+        return self.state not in ("planned", "failed")
 
     def action_start(self):
         """Start, or start anew: what an earlier run has found goes."""
@@ -325,8 +300,7 @@ class CareSlaBacktest(models.Model):
     def action_stop(self):
         """Not any further; what was found stays."""
         self._check_manager()
-        # sudo: as in `action_start`
-        self.sudo().filtered(lambda row: row.state in ("planned", "failed"))._cancel_due()
+        self._stop_job()
 
     def action_refresh(self):
         """Saved by the button itself: the form shows how far it has come."""
@@ -376,11 +350,6 @@ class CareSlaBacktest(models.Model):
             & Domain("received_at", "<", self.until)
         )
 
-    @api.model
-    def _due_domain(self):
-        # one chunk after the other: `_run_due` puts the next a moment ahead
-        return [("next_at", "<=", self.env.cr.now() + timedelta(seconds=1))]
-
     def _run_due(self):
         for row in self:
             if row.book_version != row.company_id.care_sla_version:
@@ -390,19 +359,15 @@ class CareSlaBacktest(models.Model):
                 row._domain() & Domain("id", ">", row.last_id), order="id", limit=CHUNK
             )
             if not cases:
-                row.write({"state": "done", "next_at": False, "error": False, "attempts": 0})
+                row._job_done()
                 continue
             row._replay(cases.filtered(lambda case: case._care_covered()))
-            row.write(
+            row._next_chunk(
                 {
                     "last_id": cases[-1].id,
                     "done_count": row.done_count + len(cases),
-                    "next_at": self.env.cr.now().replace(microsecond=0) + timedelta(seconds=1),
-                    "error": False,
-                    "attempts": 0,
                 }
             )
-            row._trigger_due()
 
     def _replay(self, cases):
         """Play what happened to these cases and note what it came to.
