@@ -9,13 +9,17 @@ class CareDemo(models.AbstractModel):
     @api.model
     def _load(self):
         result = super()._load()
-        # what the cron has counted meanwhile
+        self._count_facts()
+        return result
+
+    @api.model
+    def _count_facts(self):
+        """What the cron has counted meanwhile."""
         pieces = self.env["care.tenure"].search(
             [("until", "!=", False), ("counted_at", "=", False)], order="id"
         )
         self.env["care.fact"]._collect(pieces)
         pieces.counted_at = self.env.cr.now()
-        return result
 
     @api.model
     def _story_open_cases(self):

@@ -16,6 +16,7 @@ class CareDemo(models.AbstractModel):
         trigger = self.env.ref("customer_care_survey.trigger_case_closed")
         trigger.sudo().write({"delay_count": 0, "delay_unit": "hours", "reminder_count": 1})
         self._choose_surveys()
+        self._count_facts()
 
     @api.model
     def _choose_surveys(self):
@@ -49,7 +50,23 @@ class CareDemo(models.AbstractModel):
     def _story_answers(self):
         return [
             (53, "21:10", "rate", "case_whitfield", 9, "Quick, and no argument about it."),
-            (54, "12:30", "rate", "case_lakeside_floor", 7, ""),
+            # a bad answer that ended well
+            (
+                *(54, "12:30", "rate", "case_lakeside_floor", 4),
+                "Two visits for one machine, and each time somebody who knew nothing of the other.",
+            ),
+            (54, "12:31", "recover", "case_lakeside_floor", "case_lakeside_recovery"),
+            (54, "14:00", "work", "case_lakeside_recovery"),
+            (
+                *(54, "14:20", "says", "case_lakeside_recovery", "owner"),
+                "You are right: the second fitter had no note of the first visit. Whoever comes to "
+                "you now reads what was done before. May I ring you tomorrow at ten?",
+            ),
+            (
+                *(52, "10:30", "resolve", "case_lakeside_recovery"),
+                "We spoke; the fitters see earlier visits on their phones from now on.",
+            ),
+            (52, "18:15", "answer", "case_lakeside_recovery", "yes", ""),
             (9, "18:45", "rate", "case_novak", 10, "Keep those two. And the dog agrees."),
             (6, "20:20", "rate", "case_moreau_late", 8, "Tell me the time before I have to ask."),
             (
