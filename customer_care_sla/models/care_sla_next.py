@@ -13,6 +13,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL, format_datetime
 
 from odoo.addons.customer_care.models.care_due_mixin import insert_new
+from odoo.addons.customer_care.tools.ranking import rank
 
 #: The columns that follow the clocks of a case.
 NEXT = (
@@ -453,4 +454,4 @@ class CareCase(models.Model):
 
     @api.model
     def _promise_rank(self, status):
-        return SQL("array_position(%s, (%s)::text)", [value for value, _label in STATUSES], status)
+        return rank([value for value, _label in STATUSES], status)
