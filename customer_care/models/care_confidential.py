@@ -51,17 +51,17 @@ class ResUsers(models.Model):
         return ["&"] * (len(domain) - 1) + domain
 
     def _care_confidential_fact_domain(self):
-        """The same for facts, which outlive their case and say themselves what they are."""
+        """The same for facts, which outlive their case and say then what they are."""
         self.ensure_one()
         if self._care_sees_confidential():
             return [(1, "=", 1)]
-        # the case is asked as well: a fact that is written while it is being sealed does not
-        # know of it
+        # the case is asked while it is there: a fact that is written while it is being sealed
+        # does not know of it
         return [
             "&",
             "|",
             ("confidential", "=", False),
-            ("case_id.owner_id", "=", self.id),
+            ("case_id", "!=", False),
             *self._care_confidential_domain("case_id"),
         ]
 

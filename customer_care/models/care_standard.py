@@ -8,6 +8,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL, is_html_empty
 
+from ..tools.ranking import rank
 from .care_due_mixin import ENGINE
 from .care_guard import check_targets, refuse_forged
 from .care_standard_reader import OPEN_STATES, STATES
@@ -237,10 +238,8 @@ class CareStandard(models.Model):
     def _order_field_to_sql(self, alias, field_name, direction, nulls, query):
         if field_name != "kind":
             return super()._order_field_to_sql(alias, field_name, direction, nulls, query)
-        place = SQL(
-            "array_position(%s, %s)",
-            [kind for kind, _label in CHAPTERS],
-            self._field_to_sql(alias, "kind", query),
+        place = rank(
+            [kind for kind, _label in CHAPTERS], self._field_to_sql(alias, "kind", query)
         )
         query._order_groupby.append(place)
         return SQL("%s %s %s", place, direction, nulls)

@@ -150,6 +150,12 @@ class TestStandard(StandardCase):
             [group["kind"] for group in groups], ["definition", "principle", "appearance", "stage"]
         )
 
+    def test_a_pivot_groups_by_standards_as_the_web_client_asks(self):
+        groups = self.env["care.acknowledgement"].formatted_read_grouping_sets(
+            [], [[], ["standard_id"], ["standard_id", "user_id"]], ["__count"]
+        )
+        self.assertEqual(len(groups), 3)
+
     def test_a_stage_rule_needs_stages_and_only_it_can_be_a_check(self):
         with self.assertRaisesRegex(ValidationError, "Choose the stages"):
             self._standard(publish=False, kind="stage")

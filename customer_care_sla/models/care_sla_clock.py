@@ -1180,18 +1180,16 @@ class CareSlaClock(models.Model):
         return super()._trigger_at([moment for moment in moments if moment and moment <= until])
 
     @api.model
-    def _cron_run_due(self):
-        result = super()._cron_run_due()
+    def _claim_due(self):
+        """One look tells that nothing is due, and when the cron is to look again."""
         now = self.env.cr.now()
-        # sudo: as the rest of its work
-        coming = self.sudo().search_fetch(
-            [("next_at", ">", now), ("next_at", "<=", now + AHEAD)],
-            ["next_at"],
-            order="next_at, id",
-            limit=1,
+        first = self.search_fetch(
+            [("next_at", "<=", now + AHEAD)], ["next_at"], order="next_at, id", limit=1
         )
-        coming._trigger_due()
-        return result
+        if first and first.next_at <= now:
+            return super()._claim_due()
+        first._trigger_due()
+        return self.browse()
 
     def _set_aside(self, error):
         """A running clock runs on, whatever hinders its alerts."""

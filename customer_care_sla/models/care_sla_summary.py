@@ -11,6 +11,7 @@ class CareSlaSummary(models.Model):
 
     _name = "care.sla.summary"
     _description = "Promises by month"
+    _inherit = ["care.figure.mixin"]
     _auto = False
     _order = "month desc, promise, team_id"
     _depends = {
@@ -69,7 +70,7 @@ class CareSlaSummary(models.Model):
                 customer_seconds / NULLIF(elapsed + paused, 0)::float AS customer_share,
                 third_party_seconds / NULLIF(elapsed + paused, 0)::float AS third_party_share
             FROM (
-                SELECT min(id) AS id, date_trunc('month', day)::date AS month, promise,
+                SELECT min(id) AS id, date_trunc('month', day::timestamp)::date AS month, promise,
                     company_id, team_id,
                     sum(denominator)::int AS count,
                     sum(denominator - numerator)::int AS late_count,
@@ -85,22 +86,12 @@ class CareSlaSummary(models.Model):
                     COALESCE(sum(seconds) FILTER (
                         WHERE pause_reason = 'third_party'), 0) AS third_party_seconds
                 FROM %(mine)s facts
-                GROUP BY date_trunc('month', day), promise, company_id, team_id
+                GROUP BY date_trunc('month', day::timestamp), promise, company_id, team_id
             ) figures
             """,
             small=SMALL,
             mine=mine.subselect(*(SQL.identifier("care_fact", name) for name in columns)),
         )
-
-    def _check_access(self, operation):
-        """A figure is there for who sees one of the facts that it is made of."""
-        result = super()._check_access(operation)
-        if result or not self or self.env.su:
-            return result
-        hidden = self - self.search([("id", "in", self.ids)])
-        if not hidden:
-            return None
-        return hidden, lambda: self.env["ir.rule"]._make_access_error(operation, hidden)
 
     @api.depends("promise", "month")
     def _compute_display_name(self):

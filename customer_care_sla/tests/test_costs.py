@@ -160,7 +160,7 @@ class TestCosts(SlaCase):
             few, few_due = idle(), due()
             many |= self._cases(245)  # and five hundred
             self.assertEqual(idle(), few)
-            self.assertLessEqual(few, 2)
+            self.assertEqual(few, 1)
             self.assertEqual(due(), few_due)
 
     def test_the_cron_tells_many_leaders_in_as_many_queries_as_one(self):

@@ -156,6 +156,16 @@ class TestNextDue(SlaCase):
             self._by_status(late | risk | later | paused | none),
             {"late": late, "risk": risk, "running": later, "paused": paused, False: none},
         )
+        # as a pivot asks
+        _all, by_status = self.env["care.case"].formatted_read_grouping_sets(
+            [("id", "in", (late | risk | later | paused | none).ids)],
+            [[], ["promise_status"]],
+            ["__count"],
+        )
+        self.assertEqual(
+            [group["promise_status"] for group in by_status],
+            ["late", "risk", "running", "paused", False],
+        )
         groups = self.env["care.case"].web_read_group(
             [("id", "in", (late | risk | later | paused | none).ids)],
             ["promise_status"],
