@@ -279,14 +279,7 @@ class CareSlaClock(models.Model):
     @api.depends("why", "error")
     @api.depends_context("lang")
     def _compute_reason(self):
-        texts = {
-            "customer": self.env._("%s: promised to this customer."),
-            "sold": self.env._("%s: promised with what was sold."),
-            "tier": self.env._("%s: promised to the customer's tier."),
-            "everybody": self.env._("%s: promised to everybody."),
-            "no_line": self.env._("Not %s: it promises nothing for this and the severity."),
-            "filter": self.env._("Not %s: its filter leaves this case out."),
-        }
+        texts = self.env["care.sla.policy"]._why_texts()
         # sudo: the names of the company's policies, which agents may read anyway
         policies = self.env["care.sla.policy"].sudo().with_context(active_test=False)
         ids = {policy_id for clock in self for policy_id, _code in clock.why or []}
