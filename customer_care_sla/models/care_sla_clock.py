@@ -55,6 +55,8 @@ class CareSlaClock(models.Model):
         "held_due_at",
         "levels",
         "levels_passed",
+        "needless",
+        "outdated",
         "paused_by",
         "paused_for",
         "remaining",
@@ -333,12 +335,15 @@ class CareSlaClock(models.Model):
                 )
             )
         # sudo: clocks belong to the engine; rights checked above
-        clocks.sudo()._give_up()
+        clocks.sudo()._needs_no_answer()
         for case in clocks.sudo().case_id:
             case._message_log(
                 body=self.env._("What the customer wrote asks for no answer."),
                 author_id=self.env.user.partner_id.id,
             )
+
+    def _needs_no_answer(self):
+        self._give_up()
 
     def action_retry(self):
         """Also where the clock runs and only its last alert failed."""
