@@ -7,6 +7,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL, format_datetime, split_every
 from odoo.tools.lru import LRU
 
+from odoo.addons.customer_care.models.care_due_mixin import run_in_batches
 from odoo.addons.customer_care.models.care_technical_mixin import TECHNICAL
 from odoo.addons.customer_care.tools.worktime import Plan, Spec, WorkTimeError
 
@@ -32,6 +33,8 @@ TERMS = {"waits": {"customer": 0}, "reopen": "resume"}
 ROUNDS = 8
 #: Records in one transaction's worth of planning when the addon is installed.
 LIVE_BATCH = 1000
+#: Promises that are set going again in one transaction.
+WAKE_BATCH = 1000
 
 
 class CareSlaClock(models.Model):
@@ -1156,18 +1159,52 @@ class CareSlaClock(models.Model):
 
     @api.model
     def _wake(self, companies=None):
-        """What could not be planned is tried again now: something was mended.
+        """What could not be planned is tried again: something was mended. The cron goes through
+        it in batches, of which there may be very many: see :meth:`_claim_waiting`.
 
         :param companies: all by default
         """
-        domain = Domain("state", "in", self._waiting_states)
-        if companies is not None:
-            domain &= Domain("company_id", "in", companies.ids)
         # sudo: whoever mends it sets the engine going
-        clocks = self.sudo().search(domain)
-        if clocks:
-            clocks.write({"state": "planned", "attempts": 0, "next_at": self._now()})
-            clocks._trigger_due()
+        clocks = self.sudo()
+        if companies is None:
+            companies = self.env["res.company"].sudo().search(Domain.TRUE)  # there are few
+        domain = [("state", "in", self._waiting_states), ("company_id", "in", companies.ids)]
+        if clocks.search_count(domain, limit=1):
+            now = self._now()
+            companies.sudo().write({"care_sla_woken_at": now})
+            clocks._trigger_at([now])
+
+    @api.model
+    def _claim_waiting(self):
+        """The next ones of a company in which something was mended that were not tried since,
+        locked. When none is left the company is done with.
+        """
+        for company in self.env["res.company"].search([("care_sla_woken_at", "!=", False)]):
+            woken = company.care_sla_woken_at
+            clocks = self.search(
+                [
+                    ("company_id", "=", company.id),
+                    ("state", "in", self._waiting_states),
+                    *("|", "|", ("attempts", ">", 0), ("next_at", "=", False)),
+                    ("next_at", ">", woken),
+                ],
+                order="company_id, id",
+                limit=WAKE_BATCH,
+            )
+            if clocks:
+                return clocks.try_lock_for_update(allow_referencing=True)
+            company.care_sla_woken_at = False
+            company.flush_recordset()
+        return self.browse()
+
+    def _wake_up(self):
+        self.write(
+            {
+                "state": "planned",
+                "attempts": 0,
+                "next_at": self.company_id.care_sla_woken_at,
+            }
+        )
 
     @api.model
     def _trigger_at(self, moments):
@@ -1179,6 +1216,14 @@ class CareSlaClock(models.Model):
 
     @api.model
     def _cron_run_due(self):
+        # sudo: a cron of the engine
+        clocks = self.sudo()
+        run_in_batches(
+            clocks,
+            clocks._claim_waiting,
+            lambda batch: batch._wake_up(),
+            lambda: 1,
+        )
         result = super()._cron_run_due()
         now = self.env.cr.now()
         # sudo: as the rest of its work
