@@ -1,4 +1,4 @@
-"""What is known of promises when they are fulfilled, and the reports that read it."""
+"""What is known of promises when they are kept or broken, and the reports that read it."""
 
 from odoo import Command
 from odoo.exceptions import AccessError

@@ -12,7 +12,7 @@ class TestWhyNot(SlaCase):
     def _why(self, record, user=None):
         self.env.flush_all()
         self.env.invalidate_all()
-        return record.with_user(user or self.agent).not_promised
+        return record.with_user(user or self.agent).read(["not_promised"])[0]["not_promised"]
 
     def _rows(self, record, user=None):
         return {row["measure"]: row["reasons"] for row in self._why(record, user)["rows"]}
@@ -94,6 +94,7 @@ class TestWhyNot(SlaCase):
 
     def test_it_says_when_the_policies_are_not_those_of_then(self):
         case = self._case_at(TUESDAY_10, owner_id=self.agent.id)
+        self.env.flush_all()
         self.env.cr.execute(
             "UPDATE res_company SET write_date = %s WHERE id = %s", [MONDAY_9, self.company.id]
         )
