@@ -346,7 +346,8 @@ class CareSlaClock(models.Model):
             )
 
     def _needs_no_answer(self):
-        self._give_up()
+        """Nobody waits for these answers."""
+        return self._give_up()
 
     def action_retry(self):
         """Also where the clock runs and only its last alert failed."""

@@ -269,11 +269,12 @@ class CareSlaClock(models.Model):
         return super()._run_again(now)
 
     def _needs_no_answer(self):
-        super()._needs_no_answer()
+        result = super()._needs_no_answer()
         late = self.filtered("breached_at")
         if late:
             late.write({"needless": True})
             self.env["care.fact"]._take_back(late, kept=0)
+        return result
 
     def write(self, vals):
         if "state" in vals and "counted_at" not in vals:
