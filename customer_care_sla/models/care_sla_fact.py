@@ -216,10 +216,10 @@ class CareFact(models.Model):
         """dict clock -> the piece of tenure at the moment that a function tells of it."""
         pieces = {}
         for clock in clocks:
-            chain = chains.get(clock._record())
+            chain, at = chains.get(clock._record()), moment(clock)
             if chain:
                 # the move into the stage that fulfils it comes at the same moment
-                before = chain.filtered(lambda piece, at=moment(clock): piece.since < at)
+                before = chain.filtered(lambda piece, at=at: piece.since < at)
                 pieces[clock] = before[-1:] or chain[:1]
         return pieces
 

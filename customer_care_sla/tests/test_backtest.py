@@ -152,8 +152,7 @@ class TestBacktest(SlaCase):
         for policy in self.policy | new:
             clocks = cases.clock_ids.filtered(
                 lambda clock, policy=policy: (
-                    clock.policy_id == policy
-                    and (clock.state != "cancelled" or clock.breached_at)
+                    clock.policy_id == policy and (clock.state != "cancelled" or clock.breached_at)
                 )
             )
             lines = self._backtest(policy).line_ids

@@ -57,9 +57,7 @@ class TestNextOfJourneys(SlaCase):
             with self._at(moment), self.subTest(moment):
                 self.env.invalidate_all()
                 self.assertEqual(journey.promise_status, status)
-                found = journey.search(
-                    [("promise_status", "=", status), ("id", "=", journey.id)]
-                )
+                found = journey.search([("promise_status", "=", status), ("id", "=", journey.id)])
                 self.assertEqual(found, journey)
 
     @quiet
@@ -73,9 +71,7 @@ class TestNextOfJourneys(SlaCase):
         groups = late._read_group(
             mine, ["promise_status"], ["id:recordset"], order="promise_status"
         )
-        self.assertEqual(
-            groups, [("late", late), ("risk", risk), ("today", later), (False, none)]
-        )
+        self.assertEqual(groups, [("late", late), ("risk", risk), ("today", later), (False, none)])
         found = late.search(mine, order="promise_due_at, id")
         self.assertEqual(found, late | risk | later | none)
         self.assertEqual(list(found), [late, risk, later, none], "without one they come last")

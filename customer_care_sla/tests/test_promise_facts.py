@@ -255,9 +255,7 @@ class TestPromiseFacts(SlaCase):
                 self.assertEqual(
                     report, (sum(played.mapped("today_decided")), sum(played.mapped("today_met")))
                 )
-                self.assertEqual(
-                    report, (sum(played.mapped("decided")), sum(played.mapped("met")))
-                )
+                self.assertEqual(report, (sum(played.mapped("decided")), sum(played.mapped("met"))))
         self.assertEqual(len(facts.filtered(lambda f: f.promise == "first_response")), 7)
         self.assertEqual(
             sorted(set(facts.filtered(lambda f: not f.numerator).mapped("promise"))),
