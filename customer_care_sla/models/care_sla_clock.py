@@ -1217,25 +1217,43 @@ class CareSlaClock(models.Model):
 
     @api.model
     def _cron_run_due(self):
-        # sudo: a cron of the engine
-        clocks = self.sudo()
-        run_in_batches(
-            clocks,
-            clocks._claim_waiting,
-            lambda batch: batch._wake_up(),
-            lambda: 1,
-        )
         result = super()._cron_run_due()
-        now = self.env.cr.now()
         # sudo: as the rest of its work
-        coming = self.sudo().search_fetch(
-            [("next_at", ">", now), ("next_at", "<=", now + AHEAD)],
-            ["next_at"],
-            order="next_at, id",
-            limit=1,
-        )
-        coming._trigger_due()
+        clocks = self.sudo()
+        coming, woken = clocks._look_ahead()
+        if woken:
+            run_in_batches(
+                clocks,
+                clocks._claim_waiting,
+                lambda batch: batch._wake_up(),
+                lambda: 1,
+            )
+            result = super()._cron_run_due()
+            coming, _woken = clocks._look_ahead()
+        clocks._trigger_at([coming])
         return result
+
+    @api.model
+    def _look_ahead(self):
+        """
+        :return: when something is due before the cron looks by itself again, None where nothing
+            is; and whether something was mended for what could not be planned
+        """
+        self.flush_model(["next_at"])
+        self.env["res.company"].flush_model(["care_sla_woken_at"])
+        now = self.env.cr.now()
+        (row,) = self.env.execute_query(
+            SQL(
+                """
+                SELECT (SELECT min(next_at) FROM care_sla_clock
+                         WHERE next_at > %s AND next_at <= %s),
+                       EXISTS (SELECT 1 FROM res_company WHERE care_sla_woken_at IS NOT NULL)
+                """,
+                now,
+                now + AHEAD,
+            )
+        )
+        return row
 
     def _set_aside(self, error):
         """A running clock runs on, whatever hinders its alerts."""
