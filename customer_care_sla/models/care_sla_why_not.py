@@ -110,6 +110,8 @@ class CareOwnedMixin(models.AbstractModel):
 
     def _why_not_lines(self, choice, behind, others, names):
         texts = self.env["care.sla.policy"]._why_texts()
+        if "severity" not in self._fields:
+            texts["no_line"] = self.env._("Not %s: it promises nothing for this.")
         lines = []
         if choice.policy:
             lines.append(

@@ -136,6 +136,9 @@ class TestWhyNot(SlaCase):
             ["“After the sale” says so in its line “First contact after the sale: no promise”."],
         )
         self.assertNotIn("Solution", rows, "journeys have none")
+        self.assertEqual(
+            rows["Quotation sent"], ["Not “After the sale”: it promises nothing for this."]
+        )
         self.assertNotIn("Delivered on the promised date", rows, "it begins with a date")
 
     def test_a_new_case_without_promises_costs_no_row_for_it(self):
