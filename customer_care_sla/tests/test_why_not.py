@@ -86,6 +86,7 @@ class TestWhyNot(SlaCase):
 
     def test_whoever_may_not_read_the_case_is_told_nothing(self):
         outside = self._user("care_why_outside", "customer_care.group_agent")
+        self._user("care_why_keeper", "customer_care.group_confidential")
         sealed = self._case_at(MONDAY_9, owner_id=self.agent.id, confidential=True)
         portal = self._user("care_why_portal", "base.group_portal")
         for user in (outside, portal):
