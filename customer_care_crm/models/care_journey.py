@@ -139,6 +139,17 @@ class CareJourney(models.Model):
             journeys |= self._before_sale(leads)
         return journeys
 
+    def _documents_of(self):
+        """Also the opportunities."""
+        leads = {journey.lead_id.id: journey for journey in self if journey.lead_id}
+        return {**super()._documents_of(), "crm.lead": leads}
+
+    def _quoted(self):
+        # sudo: whether there is a quotation, whoever may read it
+        return super()._quoted() | self.filtered(
+            lambda journey: {"sent", "sale"} & set(journey.lead_id.sudo().order_ids.mapped("state"))
+        )
+
     @api.model
     def _join(self, orders):
         """A quotation of the opportunity became an order: the journey goes on with it."""

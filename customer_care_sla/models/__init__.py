@@ -14,6 +14,7 @@ from . import care_sla_journey
 from . import care_sla_service_level
 from . import care_sla_change
 from . import care_sla_explain
+from . import care_sla_why_not
 from . import care_sla_apply
 from . import care_owned_mixin
 from . import care_case

@@ -399,7 +399,7 @@ class CareSlaBacktest(models.Model):
                 errors.append(str(error))
                 continue
             for number, run in enumerate(runs, job.number):
-                if run.state != "cancelled":
+                if run.state != "cancelled" or run.late:
                     clock = today.get((job.case.id, job.measure, number))
                     rows.append(self._prepare_line(job, number, run, clock))
         insert_new(self.env["care.sla.backtest.line"], rows)
@@ -568,10 +568,12 @@ class CareSlaBacktest(models.Model):
         return {
             (clock.case_id.id, clock.measure, clock.cycle): self._came_to(clock)
             for clock in clocks
-            if clock.state not in ("cancelled", "planned", "failed")
+            if clock.state not in clock._waiting_states
+            and (clock.state != "cancelled" or (clock.breached_at and not clock.needless))
         }
 
     def _came_to(self, clock):
+        """As facts count it: broken as soon as it is due, whatever becomes of it then."""
         due = clock.due_at or clock.held_due_at
         end = clock.stopped_at or clock.paused_at or self.until
         late = bool(clock.breached_at or due < end)

@@ -47,7 +47,7 @@ class CareSlaClock(models.Model):
         self._start(quiet & sold, now, ["contact"], numbers)
         self._start(ahead, now, ["delivery"], numbers)
         self._start(quiet - sold, now, ["enquiry"], numbers)
-        self._start(records - sold - records._care_quoted(), now, ["quotation"], numbers)
+        self._start(records - sold - records._quoted(), now, ["quotation"], numbers)
         return None
 
     @api.model
@@ -184,14 +184,6 @@ class CareJourney(models.Model):
             self.env["care.sla.clock"]._reconsider(changed)
         return result
 
-    def _care_papers(self):
-        """dict model -> dict id of a document on which we write to the customer -> journey."""
-        papers = {"care.journey": {journey.id: journey for journey in self}}
-        papers["sale.order"] = {j.order_id.id: j for j in self if j.order_id}
-        if "lead_id" in self._fields:  # of the glue to crm
-            papers["crm.lead"] = {j.lead_id.id: j for j in self if j.lead_id}
-        return papers
-
     def _care_contacted(self):
         """The ones among these journeys whose customer one of us has been in touch with: since
         the order was confirmed, where there is one.
@@ -204,7 +196,7 @@ class CareJourney(models.Model):
             lambda row: row.state == "done" and row.outcome_id.consequence != "again"
         )
         contacted = self & reached.journey_id
-        for model, journeys in self._care_papers().items():
+        for model, journeys in self._documents_of().items():
             last = messages._read_group(
                 Domain("model", "=", model) & Domain("res_id", "in", list(journeys)) & reply,
                 ["res_id"],
@@ -217,15 +209,6 @@ class CareJourney(models.Model):
                 if not since or moment >= since:
                     contacted |= journey
         return contacted
-
-    def _care_quoted(self):
-        """The ones among these journeys of before the sale that have had a quotation."""
-        if "lead_id" not in self._fields:
-            return self.browse()
-        # sudo: whether there is one, whoever may read it
-        return self.filtered(
-            lambda journey: {"sent", "sale"} & set(journey.lead_id.sudo().order_ids.mapped("state"))
-        )
 
     @api.model
     def _heard(self, model, ids, user):

@@ -265,12 +265,20 @@ class Telling:
             if self.story["reopen"] == "new":
                 self.begin(case, "resolution")
             else:
-                self.clocks[case]["resolution"][-1].goes_on(self.now)
+                self.go_on(case, self.clocks[case]["resolution"][-1])
             self.begin(case, "update")
         for measure in MEASURES:
             story = self.last(case, measure)
             if story:
                 story.waits(STAGES.get(name), self.now)
+
+    def go_on(self, case, story):
+        """It is not over after all; if the severity is another one by now, so is the promise."""
+        story.goes_on(self.now)
+        severity = self.severity[case]
+        if story.line != severity:
+            story.changes(self.now, spec=self.story["specs"][severity], caps=self.caps())
+            story.line = severity
 
     def do_progress(self, kind):
         self.enter(kind)
@@ -291,7 +299,7 @@ class Telling:
         self.severity[case] = severity = "3" if self.severity[case] == "1" else "1"
         case.severity = severity
         story = self.last(case, "resolution")
-        # back to what it was when it was solved, the promise is still the one it was
+        # what is solved follows when it goes on
         if story and story.line != severity:
             story.changes(self.now, spec=self.story["specs"][severity], caps=self.caps())
             story.line = severity

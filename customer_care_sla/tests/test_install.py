@@ -67,15 +67,19 @@ class TestInstall(SlaCase):
         self.assertFalse(clocks.alert_ids, "nobody is told of the past")
 
     def test_the_columns_made_before_the_installation_are_those_of_the_fields(self):
-        case = self.env["care.case"]
-        self.assertEqual(NEXT_COLUMNS, {name: case._fields[name].column_type[0] for name in NEXT})
-        self.env.cr.execute("ALTER TABLE care_case DROP COLUMN promise_paused")
-        pre_init_hook(self.env)
-        self.env.cr.execute(
-            "SELECT data_type FROM information_schema.columns"
-            " WHERE table_name = 'care_case' AND column_name = 'promise_paused'"
-        )
-        self.assertEqual(self.env.cr.fetchall(), [("boolean",)])
+        for model in ("care.case", "care.journey"):
+            record = self.env[model]
+            self.assertEqual(
+                NEXT_COLUMNS, {name: record._fields[name].column_type[0] for name in NEXT}
+            )
+            self.env.cr.execute(f"ALTER TABLE {record._table} DROP COLUMN promise_paused")
+            pre_init_hook(self.env)
+            self.env.cr.execute(
+                "SELECT data_type FROM information_schema.columns"
+                " WHERE table_name = %s AND column_name = 'promise_paused'",
+                [record._table],
+            )
+            self.assertEqual(self.env.cr.fetchall(), [("boolean",)])
 
     def test_installing_twice_makes_nothing_twice(self):
         case = self._live()

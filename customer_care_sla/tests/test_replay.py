@@ -152,8 +152,14 @@ class TestReplay(BaseCase):
         history = [("2 09:00", "open"), ("2 12:00", "cancelled")]
         run = self._one(history)
         self.assertEqual((run.state, run.decided), ("cancelled", False))
+        self.assertEqual(run.ended, at("2 12:00"))
         run = self._one([*history, ("3 12:00", "open"), ("3 16:00", "resolved")])
         self.assertEqual((run.due, run.late, run.decided), (at("3 17:00"), False, True))
+
+    def test_what_is_cancelled_when_it_is_late_already_is_broken(self):
+        run = self._one([("2 09:00", "open"), ("3 11:00", "cancelled")])
+        self.assertEqual((run.state, run.decided, run.late), ("cancelled", True, True))
+        self.assertEqual((run.due, run.late_seconds), (at("2 17:00"), 2 * HOUR))
 
     def test_an_answer_while_it_is_cancelled_keeps_nothing(self):
         history = [("2 09:00", "open"), ("2 12:00", "cancelled"), ("3 12:00", "open")]

@@ -40,7 +40,7 @@ class Run(NamedTuple):
     """What became of one promise.
 
     :ivar due: with all that it stood still
-    :ivar ended: when it was kept, or None
+    :ivar ended: when it was kept or cancelled, or None
     :ivar str state: ``met``, ``cancelled``, ``running`` or ``paused``
     :ivar bool late: it was due before it was kept, or paused, or before now
     :ivar int late_seconds: working seconds between; 0 when all of it was outside of hours
@@ -55,8 +55,8 @@ class Run(NamedTuple):
 
     @property
     def decided(self):
-        """Whether it is known if the promise was kept."""
-        return self.state == "met" or (self.late and self.state != "cancelled")
+        """Whether it is known if the promise was kept: broken it is as soon as it is late."""
+        return self.state == "met" or self.late
 
 
 class _Clock:
@@ -107,7 +107,7 @@ class _Clock:
         return Run(
             self.started,
             self.due,
-            self.since if self.state == "met" else None,
+            self.since if self.state in ("met", "cancelled") else None,
             self.state,
             late,
             self.hours.elapsed(self.due, until) if late else 0,
