@@ -1218,14 +1218,21 @@ class CareSlaClock(models.Model):
     def _claim_due(self):
         """One look tells that nothing is due, and when the cron is to look again."""
         coming, woken = self._look_ahead()
-        now = self.env.cr.now()
-        if coming and coming <= now:
-            return super()._claim_due()
-        if woken and (waiting := self._claim_waiting()):
-            waiting._wake_up()
+        if woken:
+            self._wake_waiting()
+            coming, _woken = self._look_ahead()
+        if coming and coming <= self.env.cr.now():
             return super()._claim_due()
         self._trigger_at([coming])
         return self.browse()
+
+    @api.model
+    def _wake_waiting(self):
+        """Go through what could not be planned, one transaction a batch."""
+        while waiting := self._claim_waiting():
+            waiting._wake_up()
+            if not self.env["ir.cron"]._commit_progress(len(waiting), remaining=1):
+                return
 
     @api.model
     def _look_ahead(self):
