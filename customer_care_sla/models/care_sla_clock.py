@@ -46,7 +46,7 @@ class CareSlaClock(models.Model):
 
     _name = "care.sla.clock"
     _description = "Promise"
-    _inherit = ["care.due.mixin", "care.linked.mixin"]
+    _inherit = ["care.due.mixin", "care.sla.record.mixin"]
     _order = "due_at, id"
     _due_cron = "customer_care_sla.ir_cron_clocks"
     _due_batch = 200
@@ -156,9 +156,6 @@ class CareSlaClock(models.Model):
 
     pause_ids = fields.One2many("care.sla.pause", "clock_id", "Pauses", readonly=True)
     alert_ids = fields.One2many("care.sla.alert", "clock_id", "Alerts", readonly=True)
-    partner_id = fields.Many2one(related="case_id.partner_id", string="Customer")
-    owner_id = fields.Many2one(related="case_id.owner_id", string="Owner")
-    team_id = fields.Many2one(related="case_id.team_id", string="Team")
     severity = fields.Selection(related="case_id.severity")
 
     is_late = fields.Boolean("Late", compute="_compute_is_late", search="_search_is_late")
