@@ -151,7 +151,12 @@ class CareSlaClock(models.Model):
         "Elapsed", readonly=True, help="Working seconds from start to end, without pauses."
     )
     met_by_id = fields.Many2one(
-        "res.users", "Met By", readonly=True, ondelete="set null", index="btree_not_null"
+        "res.users",
+        "Met By",
+        readonly=True,
+        ondelete="set null",
+        index="btree_not_null",
+        help="Of what was not kept: who said that no answer is needed.",
     )
 
     pause_ids = fields.One2many("care.sla.pause", "clock_id", "Pauses", readonly=True)
@@ -337,7 +342,7 @@ class CareSlaClock(models.Model):
                 )
             )
         # sudo: clocks belong to the engine; rights checked above
-        clocks.sudo()._give_up()
+        clocks.sudo()._give_up(self.env.user)
         for case in clocks.sudo().case_id:
             case._message_log(
                 body=self.env._("What the customer wrote asks for no answer."),

@@ -235,6 +235,8 @@ class CareSlaBacktest(models.Model):
                 ("measure", "=", "next_response"),
                 ("state", "=", "cancelled"),
                 ("given_up", "=", True),
+                # not where the policy promised it no more
+                ("met_by_id", "!=", False),
             ],
             ["case_id", "started_at", "stopped_at"],
         )
