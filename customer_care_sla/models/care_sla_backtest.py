@@ -403,7 +403,7 @@ class CareSlaBacktest(models.Model):
             {
                 "without_count": self.without_count + without,
                 "failed_count": self.failed_count + len(errors),
-                "note": self.note or (errors and errors[0]),
+                "note": self.note or (errors[0] if errors else False),
             }
         )
 

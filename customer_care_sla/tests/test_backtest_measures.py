@@ -323,10 +323,10 @@ class TestBacktestMeasures(BacktestCase):
                     self._stage(case, draw.choice(places), moment)
                 elif what == "remedy" and steps:
                     self._move(remedy, steps.pop(0), moment)
-                elif what == "send" and not case.provider_sent_at:
-                    self._send(case, moment)
-                elif what == "send":
+                elif what == "send" and case.provider_sent_at:
                     self._provider_writes(case, moment)
+                elif what == "send" and case.stage_category in ("open", "waiting"):
+                    self._send(case, moment)
         self._cron_at(TUESDAY_10)
         clocks = self._compare(self.policy, cases)
         for measure in {line[0] for line in CASES} | {"stage"}:
