@@ -26,7 +26,7 @@ CASES = (
     ("next_response", "hours", 2),
     ("update", "hours", 6),
     ("resolution", "days", 1),
-    ("remedy", "hours", 5),
+    ("remedy", "hours", 11),
     ("provider", "hours", 5),
     ("final_response", "date", 0),
 )
@@ -259,9 +259,7 @@ class TestBacktestMeasures(BacktestCase):
             cases |= case
             with self._at(MONDAY_10):
                 calls = self.env["care.followup"].with_user(self.agent)
-                call = calls.create(
-                    {"name": "Call", "case_id": case.id, "user_id": self.agent.id}
-                )
+                call = calls.create({"name": "Call", "case_id": case.id, "user_id": self.agent.id})
                 call.outcome_id = self.env.ref(f"customer_care.outcome_{outcome}")
                 call.action_done()
                 self.env.flush_all()
@@ -583,24 +581,26 @@ class TestBacktestJourneys(BacktestCase):
         other.care_default_owner_id = self.env.user
         self.env.user.company_ids = [Command.link(other.id)]
         with self._at(MONDAY_9):
-            journey = mine.sudo().with_company(other)._begin(
-                [
-                    {
-                        "name": "Theirs",
-                        "partner_id": self.customer.id,
-                        "company_id": other.id,
-                        "type_id": self.journey_type.id,
-                        "delivery_state": "none",
-                    }
-                ]
+            journey = (
+                mine.sudo()
+                .with_company(other)
+                ._begin(
+                    [
+                        {
+                            "name": "Theirs",
+                            "partner_id": self.customer.id,
+                            "company_id": other.id,
+                            "type_id": self.journey_type.id,
+                            "delivery_state": "none",
+                        }
+                    ]
+                )
             )
         self.assertTrue(journey)
         test = self._backtest(self.promises)
         self.assertEqual(test.line_ids.journey_id, mine)
         manager = self._user("care_elsewhere", "customer_care.group_manager", company=other)
-        self.assertFalse(
-            test.line_ids.with_user(manager).search([("id", "in", test.line_ids.ids)])
-        )
+        self.assertFalse(test.line_ids.with_user(manager).search([("id", "in", test.line_ids.ids)]))
         with self.assertRaises(AccessError):
             test.line_ids.with_user(manager).read(["journey_id"])
         with self.assertRaises(AccessError):
