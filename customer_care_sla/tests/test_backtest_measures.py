@@ -319,7 +319,7 @@ class TestBacktestMeasures(BacktestCase):
                     self._write(case, moment)
                 elif what == "stage":
                     self._stage(case, draw.choice(places), moment)
-                elif what == "remedy" and steps:
+                elif what == "remedy" and steps and remedy.state != "cancelled":
                     self._move(remedy, steps.pop(0), moment)
                 elif what == "send" and case.provider_sent_at:
                     self._provider_writes(case, moment)
