@@ -308,10 +308,13 @@ class CareSlaClock(models.Model):
         running._trigger_due()
         return changed | over
 
-    def _give_up(self):
-        """End promises that nobody makes any more; reopening does not bring them back."""
+    def _give_up(self, user=None):
+        """End promises that nobody makes any more; reopening does not bring them back.
+
+        :param user: who said that they need not be kept
+        """
         if self:
-            self._stop("cancelled")
+            self._stop("cancelled", user=user)
             self.write({"given_up": True})
 
     # ------------------------------------------------------------

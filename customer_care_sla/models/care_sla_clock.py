@@ -48,7 +48,7 @@ class CareSlaClock(models.Model):
 
     _name = "care.sla.clock"
     _description = "Promise"
-    _inherit = ["care.due.mixin", "care.linked.mixin"]
+    _inherit = ["care.due.mixin", "care.sla.record.mixin"]
     _order = "due_at, id"
     _due_cron = "customer_care_sla.ir_cron_clocks"
     _due_batch = 200
@@ -155,14 +155,16 @@ class CareSlaClock(models.Model):
         "Elapsed", readonly=True, help="Working seconds from start to end, without pauses."
     )
     met_by_id = fields.Many2one(
-        "res.users", "Met By", readonly=True, ondelete="set null", index="btree_not_null"
+        "res.users",
+        "Met By",
+        readonly=True,
+        ondelete="set null",
+        index="btree_not_null",
+        help="Of what was not kept: who said that no answer is needed.",
     )
 
     pause_ids = fields.One2many("care.sla.pause", "clock_id", "Pauses", readonly=True)
     alert_ids = fields.One2many("care.sla.alert", "clock_id", "Alerts", readonly=True)
-    partner_id = fields.Many2one(related="case_id.partner_id", string="Customer")
-    owner_id = fields.Many2one(related="case_id.owner_id", string="Owner")
-    team_id = fields.Many2one(related="case_id.team_id", string="Team")
     severity = fields.Selection(related="case_id.severity")
 
     is_late = fields.Boolean("Late", compute="_compute_is_late", search="_search_is_late")
@@ -337,16 +339,16 @@ class CareSlaClock(models.Model):
                 )
             )
         # sudo: clocks belong to the engine; rights checked above
-        clocks.sudo()._needs_no_answer()
+        clocks.sudo()._needs_no_answer(self.env.user)
         for case in clocks.sudo().case_id:
             case._message_log(
                 body=self.env._("What the customer wrote asks for no answer."),
                 author_id=self.env.user.partner_id.id,
             )
 
-    def _needs_no_answer(self):
-        """Nobody waits for these answers."""
-        return self._give_up()
+    def _needs_no_answer(self, user):
+        """Nobody waits for these answers, says a person."""
+        return self._give_up(user)
 
     def action_retry(self):
         """Also where the clock runs and only its last alert failed."""

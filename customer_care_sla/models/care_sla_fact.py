@@ -268,8 +268,8 @@ class CareSlaClock(models.Model):
         self.env["care.fact"]._take_back(self)
         return super()._run_again(now)
 
-    def _needs_no_answer(self):
-        result = super()._needs_no_answer()
+    def _needs_no_answer(self, user):
+        result = super()._needs_no_answer(user)
         late = self.filtered("breached_at")
         if late:
             late.write({"needless": True})

@@ -4,6 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 
+from odoo.addons.customer_care.models.care_guard import refuse_forged
+
 from .care_case import AUTOMATIC
 from .care_sla_change import what_decides, whose_changed
 from .care_sla_measure import MEASURES_BY_NAME
@@ -176,6 +178,18 @@ class CareJourney(models.Model):
     _inherit = "care.journey"
 
     clock_ids = fields.One2many("care.sla.clock", "journey_id", "Promises", readonly=True)
+    # orders do not keep it
+    quoted_at = fields.Datetime(
+        "Quotation Sent",
+        readonly=True,
+        copy=False,
+        help="When the customer was first sent a quotation.",
+    )
+
+    @api.model
+    def _check_engine_fields(self, vals):
+        refuse_forged(self, {"quoted_at"} & set(vals))
+        return super()._check_engine_fields(vals)
 
     def write(self, vals):
         before = what_decides(self, DECIDING_JOURNEY, vals)
@@ -183,6 +197,12 @@ class CareJourney(models.Model):
         if changed := whose_changed(before):
             self.env["care.sla.clock"]._reconsider(changed)
         return result
+
+    def _care_state(self, event, at=None):
+        if event == "opportunity_created":
+            # taken up again: another quotation is to come
+            self.filtered("quoted_at").write({"quoted_at": False})
+        return super()._care_state(event, at)
 
     def _care_contacted(self):
         """The ones among these journeys whose customer one of us has been in touch with: since
@@ -266,10 +286,7 @@ class CareFollowup(models.Model):
 
     def _finish(self):
         result = super()._finish()
-        # a call that reached nobody is no contact
-        reached = self.sudo().filtered(
-            lambda row: row.journey_id and row.outcome_id.consequence != "again"
-        )
+        reached = self.sudo().filtered(lambda row: row.journey_id and row._care_reached())
         self.env["care.journey"]._heard("care.journey", reached.journey_id.ids, self.env.user)
         return result
 
@@ -320,4 +337,5 @@ class SaleOrder(models.Model):
         # sudo: as in `_heard`
         journeys = self.env["care.journey"].sudo()._of_documents("sale.order", quotations.ids)
         clocks = self.env["care.sla.clock"]
+        journeys.filtered(lambda j: not j.quoted_at).write({"quoted_at": clocks._now()})
         clocks._meet(journeys, ["quotation"], user=clocks._person())

@@ -19,6 +19,7 @@ from . import test_people
 from . import test_promise_facts
 from . import test_confidential
 from . import test_backtest
+from . import test_backtest_measures
 from . import test_replay
 from . import test_measures
 from . import test_pauses
