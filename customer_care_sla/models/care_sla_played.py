@@ -125,13 +125,13 @@ class CareSlaBacktest(models.Model):
         asks = story.asks
         if first:
             ((_number, run),) = first
-            asks = later(asks, run.ended) if run.ended else []
+            asks = later(asks, run.ended) if run.state == "met" else []
 
         def play_one(start):
             run = play(start, later(story.answers, start))[0]
             gone = story.spared.get(start)
-            if gone and not (run.stopped and run.stopped < gone):
-                run = run._replace(state="cancelled", ended=None, stopped=gone)
+            if gone and not (run.ended and run.ended < gone):
+                run = run._replace(state="cancelled", ended=gone, late=False, late_seconds=0)
             return run
 
         return list(enumerate(asked(play_one, asks), 1))
@@ -139,7 +139,7 @@ class CareSlaBacktest(models.Model):
     def _runs_of_remedy(self, job, play):
         """From the yes on: the customer's, where they are asked first."""
         runs = []
-        for remedy in job.story.remedies:
+        for remedy, called_off in job.story.remedies:
             offered, answered, executed = (
                 second(remedy[name]) for name in ("offered_at", "answered_at", "executed_at")
             )
@@ -150,7 +150,9 @@ class CareSlaBacktest(models.Model):
             if offered and offered >= start and start != answered:
                 stretches.append(Stretch(offered, "waiting", "customer"))
                 stretches += [Stretch(moment, "open") for moment in since([answered], offered)]
-            (run,) = play(start, since([executed], start), stretches, OWED)
+            (run,) = play(start, since([called_off or executed], start), stretches, OWED)
+            if called_off:
+                run = run._replace(state="cancelled")
             runs.append((remedy.id, run))
         return runs
 
@@ -186,7 +188,7 @@ class CareSlaBacktest(models.Model):
         number, start = list(begun["opportunity_created"].items())[-1]
         kept = [second(journey.quoted_at), *begun["order_confirmed"].values()]
         (run,) = play(start, since(kept, start))
-        if not journey.quoted_at and not run.stopped and journey._quoted():
+        if not journey.quoted_at and not run.ended and journey._quoted():
             raise UserError(
                 self.env._(
                     "“Quotation sent” of %s cannot be told from history, because it was sent "

@@ -246,15 +246,30 @@ class CareSlaBacktest(models.Model):
         return spared
 
     def _remedies(self, cases):
-        """The remedies that we owed or owe: case -> recordset."""
-        remedies = self.env["care.remedy"].search(
-            [
-                ("case_id", "in", cases.ids),
-                ("state", "in", ("approved", "offered", "accepted", "executed")),
-            ],
-            order="id",
-        )
-        return defaultdict(remedies.browse, remedies.grouped("case_id"))
+        """The remedies that we owed or owe: case -> list of pairs (remedy, when it was owed no
+        more without having been given, or None).
+
+        When one was called off only its clock has kept; without a clock nobody knows.
+        """
+        ends = {
+            clock.cycle: second(clock.stopped_at)
+            for clock in self.env["care.sla.clock"].search_fetch(
+                [
+                    ("case_id", "in", cases.ids),
+                    ("measure", "=", "remedy"),
+                    ("state", "=", "cancelled"),
+                ],
+                ["cycle", "stopped_at"],
+            )
+        }
+        owed = ("approved", "offered", "accepted", "executed")
+        remedies = defaultdict(list)
+        for remedy in self.env["care.remedy"].search([("case_id", "in", cases.ids)], order="id"):
+            if remedy.state in owed:
+                remedies[remedy.case_id].append((remedy, None))
+            elif remedy.id in ends:
+                remedies[remedy.case_id].append((remedy, ends[remedy.id]))
+        return remedies
 
     def _provider_answers(self, cases):
         """When whoever does the service wrote back, by mail: case -> moments."""

@@ -123,7 +123,10 @@ class BacktestCase(SlaCase):
         test = self._backtest(policy, **vals)
         self.assertFalse(test.note)
         clocks = records.clock_ids.filtered(
-            lambda clock: clock.policy_id == policy and clock.state != "cancelled"
+            lambda clock: (
+                clock.policy_id == policy
+                and (clock.state != "cancelled" or (clock.breached_at and not clock.needless))
+            )
         )
         lines = {(line._record(), line.measure, line.number): line for line in test.line_ids}
         mine = {key: line for key, line in lines.items() if key[0] in records}

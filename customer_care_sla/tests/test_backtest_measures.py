@@ -201,6 +201,7 @@ class TestBacktestMeasures(BacktestCase):
         self._move(thought, "executed", TUESDAY_10)
         self._move(late, "executed", MONDAY_17)
         with self._at(MONDAY_17):
+            # four hours after it was due
             cancelled.state = "cancelled"
         self._resolve(case, MONDAY_10)
         clocks = self._compare(self.policy, case)
@@ -211,6 +212,7 @@ class TestBacktestMeasures(BacktestCase):
                 (decided.id, "met", False),
                 (thought.id, "met", False),
                 (late.id, "met", True),
+                (cancelled.id, "cancelled", True),
             ],
         )
 

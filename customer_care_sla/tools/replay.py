@@ -51,7 +51,6 @@ class Run(NamedTuple):
     :ivar str state: ``met``, ``cancelled``, ``running`` or ``paused``
     :ivar bool late: it was due before it was kept, or paused, or before now
     :ivar int late_seconds: working seconds between; 0 when all of it was outside of hours
-    :ivar stopped: when it was kept or cancelled, or None
     """
 
     started: datetime
@@ -60,7 +59,6 @@ class Run(NamedTuple):
     state: str
     late: bool
     late_seconds: int
-    stopped: datetime | None = None
 
     @property
     def decided(self):
@@ -120,7 +118,6 @@ class _Clock:
             self.state,
             late,
             self.hours.elapsed(self.due, until) if late else 0,
-            self.since if self.state in ("met", "cancelled") else None,
         )
 
 
@@ -180,8 +177,8 @@ def renewed(play, start, stretches):
     runs = []
     while start is not None:
         runs.append(play(start))
-        stopped = runs[-1].stopped
-        start = stopped and open_from(stretches, stopped)
+        ended = runs[-1].ended
+        start = ended and open_from(stretches, ended)
     return runs
 
 
@@ -194,7 +191,7 @@ def asked(play, asks):
     """
     runs = []
     for ask in asks:
-        if not runs or (runs[-1].stopped and runs[-1].stopped < ask):
+        if not runs or (runs[-1].ended and runs[-1].ended < ask):
             runs.append(play(ask))
     return runs
 
