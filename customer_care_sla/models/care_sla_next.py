@@ -236,7 +236,7 @@ class CareOwnedMixin(models.AbstractModel):
         """The late ones are few at the end of a long line: PostgreSQL has to know the ends well,
         or it reads the whole register in its order to find them.
         """
-        super().init()
+        result = super().init()
         if not self._abstract:
             self.env.cr.execute(
                 SQL(
@@ -244,6 +244,7 @@ class CareOwnedMixin(models.AbstractModel):
                     SQL.identifier(self._table),
                 )
             )
+        return result
 
     # ------------------------------------------------------------
     # Fields

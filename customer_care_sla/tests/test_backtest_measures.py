@@ -520,9 +520,7 @@ class TestBacktestJourneys(BacktestCase):
 
     def test_a_quotation_of_before_it_was_kept_is_refused_with_the_reason(self):
         self._enquiry()
-        with patch.object(
-            type(self.env["care.journey"]), "_quoted", lambda journeys: journeys
-        ):
+        with patch.object(type(self.env["care.journey"]), "_quoted", lambda journeys: journeys):
             test = self._backtest(self.promises)
         self.assertEqual((test.state, test.failed_count), ("done", 1))
         self.assertIn("cannot be told from history, because", test.note)
