@@ -3,7 +3,7 @@ from odoo.tools.sql import create_column
 
 from odoo.addons.customer_care.hooks import release_inherited
 
-#: Columns of a case that say what is due next.
+#: Columns of a case or a journey that say what is due next.
 NEXT_COLUMNS = {
     "promise_due_at": "timestamp",
     "promise_risk_at": "timestamp",
@@ -15,14 +15,15 @@ NEXT_COLUMNS = {
 
 
 def pre_init_hook(env):
-    """Make the columns of cases before Odoo does, which would compute them for each old case:
-    nothing is promised for one yet.
+    """Make the columns of cases and journeys before Odoo does, which would compute them for each
+    old one: nothing is promised for one yet.
     """
-    have = env.execute_query(
-        SQL("SELECT column_name FROM information_schema.columns WHERE table_name = 'care_case'")
-    )
-    for name in NEXT_COLUMNS.keys() - {name for (name,) in have}:
-        create_column(env.cr, "care_case", name, NEXT_COLUMNS[name])
+    for table in ("care_case", "care_journey"):
+        have = env.execute_query(
+            SQL("SELECT column_name FROM information_schema.columns WHERE table_name = %s", table)
+        )
+        for name in NEXT_COLUMNS.keys() - {name for (name,) in have}:
+            create_column(env.cr, table, name, NEXT_COLUMNS[name])
 
 
 def post_init_hook(env):

@@ -108,7 +108,7 @@ class CareFact(models.Model):
         """PostgreSQL cannot know how few months there are, and would sort all facts of a report
         where it is enough to add them up (it learns such things from version 14 on).
         """
-        super().init()
+        result = super().init()
         if self.env.cr._cnx.server_version >= 140000:
             self.env.cr.execute(
                 """
@@ -116,6 +116,7 @@ class CareFact(models.Model):
                     ON (date_trunc('month', day::timestamp)::date) FROM care_fact
                 """
             )
+        return result
 
     # ------------------------------------------------------------
     # Fields
@@ -524,7 +525,8 @@ class CareFactSummary(models.Model):
         return SQL(
             """
             SELECT min(care_fact.id) AS id, date_trunc('month', day::timestamp)::date AS month,
-                measure, company_id, team_id, kind, count(*) AS count, count(*) < %(small)s AS is_small,
+                measure, company_id, team_id, kind, count(*) AS count,
+                count(*) < %(small)s AS is_small,
                 %(rate)s AS rate, %(nature)s AS nature,
                 CASE WHEN %(nature)s = 'share' THEN %(rate)s END AS share,
                 CASE WHEN %(nature)s = 'per_case' THEN %(rate)s END AS per_case,

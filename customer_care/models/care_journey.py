@@ -287,6 +287,27 @@ class CareJourney(models.Model):
             return self.search([("order_id", "in", ids)])
         return self.browse(ids) if model == self._name else self.browse()
 
+    def _documents_of(self, before=False):
+        """The documents on which people write to and call the customers of these journeys: the
+        other way round than :meth:`_of_documents`.
+
+        :param bool before: those of before the sale, too, whatever became of it
+        :return: dict model -> dict id of a document -> its journey
+        """
+        return {
+            self._name: {journey.id: journey for journey in self},
+            "sale.order": {j.order_id.id: j for j in self if j.order_id},
+        }
+
+    def _began_early(self):
+        """The ones among these journeys that began before a sale: extended where they can."""
+        return self.filtered(lambda journey: not journey.order_id)
+
+    def _quoted(self):
+        """The ones among these journeys of before the sale that have had a quotation: extended
+        where journeys begin before the sale."""
+        return self.browse()
+
     @api.model
     def _prepare_order_vals(self, order, journey_type):
         """What a journey knows of its order."""

@@ -238,9 +238,7 @@ class CareStandard(models.Model):
     def _order_field_to_sql(self, alias, field_name, direction, nulls, query):
         if field_name != "kind":
             return super()._order_field_to_sql(alias, field_name, direction, nulls, query)
-        place = rank(
-            [kind for kind, _label in CHAPTERS], self._field_to_sql(alias, "kind", query)
-        )
+        place = rank([kind for kind, _label in CHAPTERS], self._field_to_sql(alias, "kind", query))
         query._order_groupby.append(place)
         return SQL("%s %s %s", place, direction, nulls)
 

@@ -139,6 +139,26 @@ class CareJourney(models.Model):
             journeys |= self._before_sale(leads)
         return journeys
 
+    def _documents_of(self, before=False):
+        """Also the opportunities, and their quotations."""
+        documents = super()._documents_of(before)
+        mine = self.filtered("lead_id")
+        documents["crm.lead"] = {journey.lead_id.id: journey for journey in mine}
+        # sudo: whose quotations they are, whoever may read them
+        for journey in before and mine.sudo() or ():
+            for order in journey.lead_id.order_ids:
+                documents["sale.order"].setdefault(order.id, journey)
+        return documents
+
+    def _began_early(self):
+        return super()._began_early() | self.filtered("lead_id")
+
+    def _quoted(self):
+        # sudo: whether there is a quotation, whoever may read it
+        return super()._quoted() | self.filtered(
+            lambda journey: {"sent", "sale"} & set(journey.lead_id.sudo().order_ids.mapped("state"))
+        )
+
     @api.model
     def _join(self, orders):
         """A quotation of the opportunity became an order: the journey goes on with it."""

@@ -385,6 +385,10 @@ class TestOpportunity(CrmCase):
         journeys = self.env["care.journey"]
         self.assertIn("crm.lead", journeys._care_documents)
         self.assertEqual(journeys._of_documents("crm.lead", lead.ids), journey)
+        self.assertEqual(journey._documents_of()["crm.lead"], {lead.id: journey})
+        self.assertFalse(journey._quoted(), "it is a draft")
+        order.sudo().state = "sent"
+        self.assertEqual(journey._quoted(), journey)
         self.assertEqual(journeys._of_documents("sale.order", order.ids), journey)
         order.action_confirm()
         self.assertFalse(journeys._of_documents("crm.lead", lead.ids), "it is after the sale")

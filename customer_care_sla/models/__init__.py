@@ -3,17 +3,18 @@ from . import care_sla_policy
 from . import care_sla_policy_levels
 from . import care_sla_target
 from . import care_sla_level
+from . import care_sla_record
 from . import care_sla_pause
 from . import care_sla_clock
 from . import care_sla_next
 from . import care_sla_fact
 from . import care_sla_summary
-from . import care_sla_record
 from . import care_sla_alert
 from . import care_sla_journey
 from . import care_sla_service_level
 from . import care_sla_change
 from . import care_sla_explain
+from . import care_sla_why_not
 from . import care_sla_apply
 from . import care_owned_mixin
 from . import care_case
@@ -27,3 +28,5 @@ from . import res_company
 from . import resource_calendar
 from . import care_sla_backtest
 from . import care_sla_backtest_line
+from . import care_sla_story
+from . import care_sla_played

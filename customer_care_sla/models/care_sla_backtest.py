@@ -12,19 +12,18 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
 
 from odoo.addons.customer_care.models.care_due_mixin import insert_new
-from odoo.addons.customer_care.tools.worktime import Spec, WorkTimeError
+from odoo.addons.customer_care.tools.worktime import WorkTimeError
 
-from ..tools.replay import Stretch, Terms, replay
-from .care_sla_clock import START_WITHIN
-from .care_sla_measure import MEASURES, MEASURES_BY_NAME
+from ..tools.replay import WORKING
+from .care_sla_measure import MEASURES
 from .care_sla_policy import Book, Choice
 
-#: Cases looked at in one transaction.
+#: Records looked at in one transaction.
 CHUNK = 500
 #: Known working hours around the time that is looked at: a pause or a promise may end later.
 MONTHS_BEFORE, MONTHS_AFTER = 2, 36
-#: Measures whose history says when they began and ended.
-REPLAYED = ("acknowledgement", "first_response", "stage", "resolution")
+#: When it was that a customer told us of a case, or that a journey began.
+BEGAN = {"care.case": "received_at", "care.journey": "create_date"}
 #: What the job has to read anew of the book of policies; by identity of its type, no remote
 #: call can put one in a context.
 TRIAL = "care_sla_trial"
@@ -40,32 +39,48 @@ class Trial(NamedTuple):
 
 
 class Story(NamedTuple):
-    """What happened to one case, as far as promises are about it."""
+    """What happened to one case or journey. Moments are whole seconds."""
 
+    #: when what begins by itself began
     started: datetime
     stretches: list
-    #: when one of ours answered
-    answers: list
+    #: when one of ours answered or called
+    answers: list = ()
     #: when it was acknowledged in writing
     told: datetime | None = None
+    #: when the customer wrote and waited for an answer
+    asks: list = ()
+    #: when somebody said that none is needed, by when it was asked
+    spared: dict = {}
+    remedies: list = ()
+    #: when whoever does the service wrote back
+    provider_answers: list = ()
+    #: event of a journey -> which time it was -> when
+    begun: dict = {}
+    #: when one of ours was in touch with the customer of a journey before the sale
+    contacts: list = ()
 
 
 class Job(NamedTuple):
     """A promise to play."""
 
-    case: models.Model
+    record: models.Model
     measure: str
     choice: Choice
     story: Story
     #: which time it is promised
     number: int = 1
+    #: of an answer to a later message: the promise of the first one
+    first: tuple | None = None
 
 
 class CareSlaBacktest(models.Model):
-    """The cases of the last days played under a policy, in batches, by the engine's arithmetic.
+    """The cases or journeys of the last days played under a policy, in batches, by the engine's
+    arithmetic.
 
-    It writes nothing but its own lines. Working hours, severity, tier and filters are those of
-    now; what happened to a case (its stages, answers, mails) is read as it was.
+    It writes nothing but its own lines. Working hours, severity, tier, filters and dates that
+    were set for something are those of now; what happened to a record (its stages, answers,
+    mails) is read as it was. What is not on record is counted, with the reason.
     """
 
     _name = "care.sla.backtest"
@@ -105,21 +120,24 @@ class CareSlaBacktest(models.Model):
         "Last Days",
         required=True,
         default=90,
-        help="Cases that customers told us of within so many days.",
+        help="Cases that customers told us of within so many days, or journeys that began.",
     )
     since = fields.Datetime("From", readonly=True)
     until = fields.Datetime("To", readonly=True, help="Nothing later is looked at.")
-    total = fields.Integer("Cases")
+    total = fields.Integer("To Look At")
     without_count = fields.Integer(
-        "Not Promised", readonly=True, help="Cases to which the policy promises nothing."
+        "Not Promised",
+        readonly=True,
+        help="Cases or journeys to which the policy promises nothing.",
     )
     failed_count = fields.Integer(
-        "Cannot Be Planned", readonly=True, help="Promises whose working hours cannot be used."
+        "Cannot Be Told",
+        readonly=True,
+        help="Promises whose working hours cannot be used, or whose history is not on record.",
     )
     note = fields.Text("Why Not", readonly=True)
     book_version = fields.Char(readonly=True)
     line_ids = fields.One2many("care.sla.backtest.line", "backtest_id", readonly=True)
-    left_out = fields.Char("Not Looked At", compute="_compute_left_out")
     summary_html = fields.Html("Result", compute="_compute_summary_html")
 
     _days_check = models.Constraint(
@@ -137,17 +155,6 @@ class CareSlaBacktest(models.Model):
             row.display_name = self.env._(
                 "%(policy)s, last %(days)s days", policy=row.policy_id.name or "", days=row.days
             )
-
-    @api.depends("policy_id.target_ids.measure")
-    @api.depends_context("lang")
-    def _compute_left_out(self):
-        labels = dict(
-            self.env["care.sla.target"]._fields["measure"]._description_selection(self.env)
-        )
-        for row in self:
-            promised = row.policy_id.target_ids.filtered(lambda t: t.kind != "none")
-            names = {t.measure for t in promised if t.measure not in REPLAYED or t.kind == "date"}
-            row.left_out = ", ".join(labels[name] for name, _label in MEASURES if name in names)
 
     @api.depends("state", "done_count", "line_ids")
     @api.depends_context("lang", "uid")
@@ -203,14 +210,14 @@ class CareSlaBacktest(models.Model):
         )
         body = []
         for measure, severity, met, decided, today, known, most, hours, worse, better, _n in sorted(
-            groups, key=lambda group: (order.index(group[0]), group[1])
+            groups, key=lambda group: (order.index(group[0]), group[1] or "")
         ):
             body.append(
                 cells(
                     "td",
                     [
                         measures[measure],
-                        severities[severity],
+                        severities.get(severity, "–"),
                         decided,
                         self._share(met, decided),
                         self._share(today, known),
@@ -244,14 +251,13 @@ class CareSlaBacktest(models.Model):
                             company=row.company_id.name,
                         )
                     )
-                if policy.res_model != "care.case":
-                    raise ValidationError(
-                        self.env._(
-                            "“%s” is not about cases: only what is promised about cases can be "
-                            "tried out.",
-                            policy.name,
-                        )
+            if row.instead_of_id and row.instead_of_id.res_model != row.policy_id.res_model:
+                raise ValidationError(
+                    self.env._(
+                        "“%s” is about other records: it can replace nothing here.",
+                        row.policy_id.name,
                     )
+                )
             if row.instead_of_id == row.policy_id:
                 raise ValidationError(self.env._("A policy does not replace itself."))
 
@@ -326,7 +332,7 @@ class CareSlaBacktest(models.Model):
         self.write(
             {
                 "state": "planned",
-                "total": self._cases().search_count(self._domain()),
+                "total": self._records().search_count(self._domain()),
                 "done_count": 0,
                 "without_count": 0,
                 "failed_count": 0,
@@ -339,15 +345,17 @@ class CareSlaBacktest(models.Model):
             }
         )
 
-    def _cases(self):
-        return self.env["care.case"].with_company(self.company_id).with_context(active_test=False)
+    def _records(self):
+        records = self.env[self.policy_id.res_model].with_company(self.company_id)
+        return records.with_context(active_test=False)
 
     def _domain(self):
         self.ensure_one()
+        began = BEGAN[self.policy_id.res_model]
         return (
             Domain("company_id", "=", self.company_id.id)
-            & Domain("received_at", ">=", self.since)
-            & Domain("received_at", "<", self.until)
+            & Domain(began, ">=", self.since)
+            & Domain(began, "<", self.until)
         )
 
     def _run_due(self):
@@ -355,100 +363,74 @@ class CareSlaBacktest(models.Model):
             if row.book_version != row.company_id.care_sla_version:
                 # half of the cases under one policy and half under another say nothing
                 row._begin()
-            cases = row._cases().search(
+            records = row._records().search(
                 row._domain() & Domain("id", ">", row.last_id), order="id", limit=CHUNK
             )
-            if not cases:
+            if not records:
                 row._job_done()
                 continue
-            row._replay(cases.filtered(lambda case: case._care_covered()))
+            row._replay(records.filtered(lambda record: record._care_covered()))
             row._next_chunk(
                 {
-                    "last_id": cases[-1].id,
-                    "done_count": row.done_count + len(cases),
+                    "last_id": records[-1].id,
+                    "done_count": row.done_count + len(records),
                 }
             )
 
-    def _replay(self, cases):
-        """Play what happened to these cases and note what it came to.
+    def _replay(self, records):
+        """Play what happened to these records and note what it came to.
 
-        Never stops for what a policy or a calendar says: such promises are counted.
+        Never stops for what a policy, a calendar or the past says: such promises are counted.
         """
         self.ensure_one()
-        # sudo: policies belong to the company
-        policies = self.env["care.sla.policy"].sudo()
-        trial = Trial(policies._book_with(self.company_id, self.policy_id, self.instead_of_id))
-        stories = self._stories(cases)
-        chosen = policies.with_context(**{TRIAL: trial})._choose(cases, REPLAYED)
-        jobs = [
-            Job(case, measure, choice, stories[case])
-            for case, choices in chosen.items()
-            for measure, choice in choices.items()
-            if measure != "stage"
-        ]
-        jobs += self._stage_jobs(stories, trial)
-        jobs = [job for job in jobs if job.choice.policy.id == self.policy_id.id]
-        today = self._today(cases)
+        jobs = self._jobs(records)
+        today = self._today(records)
         rows, hours, errors = [], {}, []
         for job in jobs:
-            if job.choice.line.kind == "date":
-                continue
             try:
                 runs = self._runs(job, hours)
             except (UserError, WorkTimeError) as error:
                 errors.append(str(error))
                 continue
-            for number, run in enumerate(runs, job.number):
-                if run.state != "cancelled":
-                    clock = today.get((job.case.id, job.measure, number))
+            for number, run in runs:
+                if run.state != "cancelled" or run.late:
+                    key = self._which(job.measure, number, run.started)
+                    clock = today.get((job.record.id, job.measure, key))
                     rows.append(self._prepare_line(job, number, run, clock))
         insert_new(self.env["care.sla.backtest.line"], rows)
+        without = len(records) - len({job.record for job in jobs})
         self.write(
             {
-                "without_count": self.without_count + len(cases) - len({job.case for job in jobs}),
+                "without_count": self.without_count + without,
                 "failed_count": self.failed_count + len(errors),
-                "note": self.note or (errors and errors[0]),
+                "note": self.note or (errors[0] if errors else False),
             }
         )
 
-    def _runs(self, job, hours):
-        """What became of one promise, as :func:`replay` tells it.
-
-        :param dict hours: calendar -> its working hours, filled here
-        :raise UserError: they cannot be used, or the filter cannot be read
-        """
-        case, measure, choice, story, _number = job
-        policy, line = choice.policy, choice.line
-        if choice.error:
-            raise UserError(choice.error)
-        calendar = (
-            self.env["resource.calendar"].browse(policy.calendar_id)
-            if policy.calendar_id
-            else case.team_id._calendar(case.company_id)
-        )
-        if calendar not in hours:
-            hours[calendar] = self._hours(calendar)
-        if isinstance(hours[calendar], str):
-            raise UserError(hours[calendar])
-        traits = MEASURES_BY_NAME[measure]
-        terms = Terms(traits.pauses, policy.terms["waits"], traits.over)
-        answers = story.answers
-        if measure == "resolution":
-            terms, answers = terms._replace(reopens=policy.terms["reopen"]), []
-        elif measure == "acknowledgement" and story.told:
-            answers = [*answers, story.told]
-        elif measure == "stage":
-            terms = terms._replace(over="")
-        spec = Spec(line.kind, line.amount)
-        return replay(
-            hours[calendar],
-            lambda known, start: known.plan(start, spec).due,
-            story.started,
-            story.stretches,
-            self.until,
-            terms,
-            answers,
-        )
+    def _jobs(self, records):
+        """What the policy promises to these records."""
+        # sudo: policies belong to the company
+        policies = self.env["care.sla.policy"].sudo()
+        trial = Trial(policies._book_with(self.company_id, self.policy_id, self.instead_of_id))
+        measures = set(self.policy_id.target_ids.mapped("measure"))
+        # a message that the first answer answers asks for no other
+        also = {"first_response"} if "next_response" in measures else set()
+        chosen = policies.with_context(**{TRIAL: trial})._choose(records, measures | also)
+        stories = self._stories(records, measures)
+        jobs = [
+            Job(record, measure, choice, stories[record])
+            for record, choices in chosen.items()
+            for measure, choice in choices.items()
+            if measure != "stage"
+        ]
+        jobs += self._stage_jobs(stories, trial)
+        if also:
+            first = {job.record: job for job in jobs if job.measure == "first_response"}
+            jobs = [
+                job._replace(first=first.get(job.record)) if job.measure == "next_response" else job
+                for job in jobs
+            ]
+        return [job for job in jobs if job.choice.policy.id == self.policy_id.id]
 
     def _hours(self, calendar):
         """The working hours of a calendar as it is now, kept nowhere; or why there are none."""
@@ -467,111 +449,61 @@ class CareSlaBacktest(models.Model):
         except UserError as error:
             return str(error)
 
-    # ------------------------------------------------------------
-    # What happened
-    # ------------------------------------------------------------
-
-    def _stories(self, cases):
-        """What happened to these cases until the back-test began: few queries for all.
-
-        :return: dict case -> :class:`Story`
-        """
-        stretches = self._stretches(cases)
-        answers = self._answers(cases)
-        told = dict(
-            self.env["care.notice"]._read_group(
-                [
-                    ("case_id", "in", cases.ids),
-                    ("kind", "=", "case_received"),
-                    ("state", "=", "done"),
-                    ("write_date", "<=", self.until),
-                ],
-                ["case_id"],
-                ["write_date:min"],
-            )
-        )
-        stories = {}
-        for case in cases:
-            created = case.create_date.replace(microsecond=0)
-            received = case.received_at.replace(microsecond=0)
-            inside = created - START_WITHIN <= received <= created
-            stories[case] = Story(
-                received if inside else created,
-                stretches.get(case.id, []),
-                answers.get(case.id, []),
-                told[case].replace(microsecond=0) if case in told else None,
-            )
-        return stories
-
-    def _stretches(self, cases):
-        """Case id -> its stages, one after the other; a change of owner makes no new one."""
-        pieces = self.env["care.tenure"].search_fetch(
-            [("case_id", "in", cases.ids), ("since", "<=", self.until)],
-            ["case_id", "stage_id", "since"],
-            order="since, id",
-        )
-        stretches = defaultdict(list)
-        for piece in pieces:
-            mine, stage = stretches[piece.case_id.id], piece.stage_id
-            if not mine or mine[-1].stage_id != stage.id:
-                mine.append(Stretch(piece.since, stage.category, stage.waiting_for or "", stage.id))
-        return stretches
-
-    def _answers(self, cases):
-        """Case id -> when one of ours answered; what opened the case answers nothing."""
-        called = Domain("mail_activity_type_id.category", "=", "phonecall")
-        messages = self.env["mail.message"].search_fetch(
-            Domain("model", "=", cases._name)
-            & Domain("res_id", "in", cases.ids)
-            & Domain("create_date", "<=", self.until)
-            & (cases._care_reply_domain() | called),
-            ["res_id", "author_id", "create_date"],
-            order="id",
-        )
-        answers = defaultdict(list)
-        for message in messages:
-            case = cases.browse(message.res_id).with_prefetch(cases.ids)
-            customers = case.partner_id | case.commercial_partner_id
-            if message.create_date > case.create_date and message.author_id not in customers:
-                answers[case.id].append(message.create_date.replace(microsecond=0))
-        return answers
-
     def _stage_jobs(self, stories, trial):
         """A job for each stay in a stage in which something is promised."""
-        if ("care.case", "stage") not in trial.book.promised:
+        if "stage" not in self.policy_id.target_ids.mapped("measure"):
             return []
         stays = defaultdict(dict)
-        for case, story in stories.items():
+        for record, story in stories.items():
             for number, stretch in enumerate(story.stretches):
-                if stretch.category in ("open", "waiting"):
+                if stretch.category in WORKING:
                     place = stretch.stage_id, stretch.category
-                    stays[place].setdefault(case, []).append(number)
+                    stays[place].setdefault(record, []).append(number)
         jobs = []
         for place, mine in stays.items():
             # sudo: policies belong to the company
             policies = self.env["care.sla.policy"].sudo()
             policies = policies.with_context(**{TRIAL: trial._replace(stage=place)})
-            cases = self.env["care.case"].concat(*mine)
-            for case, choices in policies._choose(cases, ["stage"]).items():
+            records = self._records().concat(*mine)
+            for record, choices in policies._choose(records, ["stage"]).items():
                 for measure, choice in choices.items():
-                    for number in mine[case]:
-                        here, *after = stories[case].stretches[number : number + 2]
+                    for number in mine[record]:
+                        here, *after = stories[record].stretches[number : number + 2]
                         story = Story(here.since, [here], [stretch.since for stretch in after])
-                        jobs.append(Job(case, measure, choice, story, number + 1))
+                        jobs.append(Job(record, measure, choice, story, number + 1))
         return jobs
 
-    def _today(self, cases):
-        """(case id, measure, number) -> what the real clock came to, as column values."""
+    def _today(self, records):
+        """(record id, measure, which) -> what the real clock came to, as column values."""
+        measures = self.policy_id.target_ids.mapped("measure")
         clocks = self.env["care.sla.clock"].search(
-            [("case_id", "in", cases.ids), ("measure", "in", REPLAYED)]
+            [
+                (records._care_link, "in", records.ids),
+                ("measure", "in", measures),
+                ("state", "in", ("running", "paused", "met", "cancelled")),
+            ],
+            order="cycle, id",
         )
         return {
-            (clock.case_id.id, clock.measure, clock.cycle): self._came_to(clock)
+            (
+                clock._record().id,
+                clock.measure,
+                self._which(clock.measure, clock.cycle, clock.started_at),
+            ): self._came_to(clock)
             for clock in clocks
-            if clock.state not in ("cancelled", "planned", "failed")
+            if clock.state != "cancelled" or (clock.breached_at and not clock.needless)
         }
 
+    @api.model
+    def _which(self, measure, number, started):
+        """By what a promise that is played and a real one are the same."""
+        if measure == "next_response":
+            return started
+        # the last one counts
+        return number if measure not in ("delivery", "quotation") else 0
+
     def _came_to(self, clock):
+        """As facts count it: broken as soon as it is due, whatever becomes of it then."""
         due = clock.due_at or clock.held_due_at
         end = clock.stopped_at or clock.paused_at or self.until
         late = bool(clock.breached_at or due < end)
@@ -590,9 +522,9 @@ class CareSlaBacktest(models.Model):
         return {
             "backtest_id": self.id,
             "company_id": self.company_id.id,
-            "case_id": job.case.id,
+            job.record._care_link: job.record.id,
             "measure": job.measure,
-            "severity": job.case.severity,
+            "severity": "severity" in job.record._fields and job.record.severity,
             "number": number,
             "started_at": run.started,
             "due_at": run.due,
@@ -641,7 +573,8 @@ class CareSlaPolicy(models.Model):
     def _line_key(self, record, staged):
         trial = self.env.context.get(TRIAL)
         if isinstance(trial, Trial) and trial.stage:
-            return (record.severity, *trial.stage)
+            severity, *_place = super()._line_key(record, staged)
+            return (severity, *trial.stage)
         return super()._line_key(record, staged)
 
     def action_draft(self):

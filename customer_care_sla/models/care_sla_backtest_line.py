@@ -11,7 +11,7 @@ class CareSlaBacktestLine(models.Model):
 
     _name = "care.sla.backtest.line"
     _description = "Result of a back-test"
-    _inherit = ["care.engine.mixin"]
+    _inherit = ["care.engine.mixin", "care.sla.record.mixin"]
     _order = "late_seconds desc, id"
 
     backtest_id = fields.Many2one(
@@ -19,9 +19,6 @@ class CareSlaBacktestLine(models.Model):
     )
     company_id = fields.Many2one(
         "res.company", required=True, readonly=True, index=True, ondelete="cascade"
-    )
-    case_id = fields.Many2one(
-        "care.case", "Case", required=True, readonly=True, index=True, ondelete="cascade"
     )
     measure = fields.Selection(MEASURES, "Promise", required=True, readonly=True)
     severity = fields.Selection(SEVERITIES, readonly=True)
@@ -49,10 +46,15 @@ class CareSlaBacktestLine(models.Model):
     today_share = fields.Float("Share Kept Today", compute="_compute_figures", aggregator="avg")
     worse = fields.Integer("Newly Broken", readonly=True, help="Kept today.")
     better = fields.Integer("Newly Kept", readonly=True, help="Broken today.")
-    owner_id = fields.Many2one(related="case_id.owner_id", string="Owner")
-    partner_id = fields.Many2one(related="case_id.partner_id", string="Customer")
 
-    _once = models.UniqueIndex("(backtest_id, case_id, measure, number)", "This is played already.")
+    _once_case = models.UniqueIndex(
+        "(backtest_id, case_id, measure, number) WHERE case_id IS NOT NULL",
+        "This is played already.",
+    )
+    _once_journey = models.UniqueIndex(
+        "(backtest_id, journey_id, measure, number) WHERE journey_id IS NOT NULL",
+        "This is played already.",
+    )
 
     #: Aggregates of fields that no column has.
     _figures = {
@@ -71,11 +73,11 @@ class CareSlaBacktestLine(models.Model):
             line.late_hours = line.late_seconds / 3600
             line.today_late_hours = line.today_late_seconds / 3600
 
-    @api.depends("measure", "case_id")
+    @api.depends("measure", "record_name")
     def _compute_display_name(self):
         measures = dict(self._fields["measure"]._description_selection(self.env))
         for line in self:
-            line.display_name = f"{measures.get(line.measure)} · {line.case_id.display_name}"
+            line.display_name = f"{measures.get(line.measure)} · {line.record_name}"
 
     @api.model
     def _read_group_select(self, aggregate_spec, query):
@@ -91,7 +93,7 @@ class CareSlaBacktestLine(models.Model):
         }
         return SQL(template.format(**{name: f"%({name})s" for name in columns}), **columns)
 
-    def action_open_case(self):
+    def action_open_record(self):
         self.ensure_one()
         self.check_access("read")
-        return self.case_id._get_records_action(context={})
+        return self._record()._get_records_action(context={})

@@ -2,6 +2,7 @@
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import format_datetime
 
 from odoo.addons.customer_care.tools.worktime import WorkTimeError
@@ -11,6 +12,13 @@ from .care_sla_measure import MEASURES_BY_NAME, those
 
 #: Fields of a case on which it depends what is promised.
 DECIDING = ("severity", "category_id", "team_id", "partner_id", "kind", "statutory_final_at")
+
+
+#: Promises that may go on when their record does.
+GOING_ON = Domain("given_up", "=", False) & (
+    Domain("state", "=", "cancelled") & Domain("measure", "in", those(reopens="resume"))
+    | Domain("state", "in", ("met", "cancelled")) & Domain("measure", "in", those(reopens="terms"))
+)
 
 
 def what_decides(records, names, vals):
@@ -43,6 +51,11 @@ class CareSlaClock(models.Model):
     given_up = fields.Boolean(
         readonly=True, help="Nobody promises it any more: reopening does not bring it back."
     )
+    outdated = fields.Boolean(
+        readonly=True,
+        help="What is known of the record has changed since it was over: the promise follows when "
+        "it goes on.",
+    )
 
     # ------------------------------------------------------------
     # The record has changed
@@ -59,9 +72,12 @@ class CareSlaClock(models.Model):
         :param records: cases or journeys
         """
         # sudo: promises follow the record, whoever changes it
-        records = records.sudo().filtered(
-            lambda record: record.stage_category in ("open", "waiting")
+        over = records.sudo().filtered(
+            lambda record: record.stage_category not in ("open", "waiting")
         )
+        if over:
+            self._outdate(Domain(records._care_link, "in", over.ids))
+        records = records.sudo() - over
         if not records:
             return
         clocks = self.sudo().search([(records._care_link, "in", records.ids)])
@@ -76,6 +92,28 @@ class CareSlaClock(models.Model):
             waiting._trigger_due()
         known = {(clock._record(), clock.measure) for clock in clocks}
         self._start_missing(records, choices, known)
+
+    @api.model
+    def _outdate(self, domain):
+        """Promises that are over become what is promised then, should they go on.
+
+        :param Domain domain: which ones
+        """
+        # sudo: as in `_reconsider`
+        self.sudo().search(domain & GOING_ON & Domain("outdated", "=", False)).write(
+            {"outdated": True}
+        )
+
+    def _run_again(self, now):
+        result = super()._run_again(now)
+        outdated = self.filtered("outdated")
+        if outdated:
+            outdated.write({"outdated": False})
+            for clocks in outdated.grouped("measure").values():
+                records = clocks[0]._record().browse(clock._record().id for clock in clocks)
+                choices = self.env["care.sla.policy"]._choose(records, [clocks[0].measure])
+                clocks._change_to(clocks._prepare_changes("record", choices))
+        return result
 
     def _settle(self):
         """What has waited as long as it may runs already, though the cron has not looked yet."""
@@ -270,10 +308,13 @@ class CareSlaClock(models.Model):
         running._trigger_due()
         return changed | over
 
-    def _give_up(self):
-        """End promises that nobody makes any more; reopening does not bring them back."""
+    def _give_up(self, user=None):
+        """End promises that nobody makes any more; reopening does not bring them back.
+
+        :param user: who said that they need not be kept
+        """
         if self:
-            self._stop("cancelled")
+            self._stop("cancelled", user=user)
             self.write({"given_up": True})
 
     # ------------------------------------------------------------
@@ -396,3 +437,9 @@ class CareProfile(models.Model):
                 )
                 records.invalidate_recordset(["tier_id", "is_key"], flush=False)
                 self.env["care.sla.clock"]._reconsider(records)
+            # of those that are closed for good there may be very many
+            self.env["care.sla.clock"]._outdate(
+                Domain("case_id.commercial_partner_id", "in", partner_ids)
+                & Domain("company_id", "=", company.id)
+                & Domain("case_id.stage_category", "=", "resolved")
+            )

@@ -32,6 +32,8 @@ TERMS = {"waits": {"customer": 0}, "reopen": "resume"}
 ROUNDS = 8
 #: Records in one transaction's worth of planning when the addon is installed.
 LIVE_BATCH = 1000
+#: Promises that are set going again in one transaction.
+WAKE_BATCH = 1000
 
 
 class CareSlaClock(models.Model):
@@ -46,7 +48,7 @@ class CareSlaClock(models.Model):
 
     _name = "care.sla.clock"
     _description = "Promise"
-    _inherit = ["care.due.mixin", "care.linked.mixin"]
+    _inherit = ["care.due.mixin", "care.sla.record.mixin"]
     _order = "due_at, id"
     _due_cron = "customer_care_sla.ir_cron_clocks"
     _due_batch = 200
@@ -55,6 +57,8 @@ class CareSlaClock(models.Model):
         "held_due_at",
         "levels",
         "levels_passed",
+        "needless",
+        "outdated",
         "paused_by",
         "paused_for",
         "remaining",
@@ -151,14 +155,16 @@ class CareSlaClock(models.Model):
         "Elapsed", readonly=True, help="Working seconds from start to end, without pauses."
     )
     met_by_id = fields.Many2one(
-        "res.users", "Met By", readonly=True, ondelete="set null", index="btree_not_null"
+        "res.users",
+        "Met By",
+        readonly=True,
+        ondelete="set null",
+        index="btree_not_null",
+        help="Of what was not kept: who said that no answer is needed.",
     )
 
     pause_ids = fields.One2many("care.sla.pause", "clock_id", "Pauses", readonly=True)
     alert_ids = fields.One2many("care.sla.alert", "clock_id", "Alerts", readonly=True)
-    partner_id = fields.Many2one(related="case_id.partner_id", string="Customer")
-    owner_id = fields.Many2one(related="case_id.owner_id", string="Owner")
-    team_id = fields.Many2one(related="case_id.team_id", string="Team")
     severity = fields.Selection(related="case_id.severity")
 
     is_late = fields.Boolean("Late", compute="_compute_is_late", search="_search_is_late")
@@ -279,14 +285,7 @@ class CareSlaClock(models.Model):
     @api.depends("why", "error")
     @api.depends_context("lang")
     def _compute_reason(self):
-        texts = {
-            "customer": self.env._("%s: promised to this customer."),
-            "sold": self.env._("%s: promised with what was sold."),
-            "tier": self.env._("%s: promised to the customer's tier."),
-            "everybody": self.env._("%s: promised to everybody."),
-            "no_line": self.env._("Not %s: it promises nothing for this and the severity."),
-            "filter": self.env._("Not %s: its filter leaves this case out."),
-        }
+        texts = self.env["care.sla.policy"]._why_texts()
         # sudo: the names of the company's policies, which agents may read anyway
         policies = self.env["care.sla.policy"].sudo().with_context(active_test=False)
         ids = {policy_id for clock in self for policy_id, _code in clock.why or []}
@@ -340,12 +339,16 @@ class CareSlaClock(models.Model):
                 )
             )
         # sudo: clocks belong to the engine; rights checked above
-        clocks.sudo()._give_up()
+        clocks.sudo()._needs_no_answer(self.env.user)
         for case in clocks.sudo().case_id:
             case._message_log(
                 body=self.env._("What the customer wrote asks for no answer."),
                 author_id=self.env.user.partner_id.id,
             )
+
+    def _needs_no_answer(self, user):
+        """Nobody waits for these answers, says a person."""
+        return self._give_up(user)
 
     def action_retry(self):
         """Also where the clock runs and only its last alert failed."""
@@ -1158,18 +1161,52 @@ class CareSlaClock(models.Model):
 
     @api.model
     def _wake(self, companies=None):
-        """What could not be planned is tried again now: something was mended.
+        """What could not be planned is tried again: something was mended. The cron goes through
+        it in batches, of which there may be very many: see :meth:`_claim_waiting`.
 
         :param companies: all by default
         """
-        domain = Domain("state", "in", self._waiting_states)
-        if companies is not None:
-            domain &= Domain("company_id", "in", companies.ids)
         # sudo: whoever mends it sets the engine going
-        clocks = self.sudo().search(domain)
-        if clocks:
-            clocks.write({"state": "planned", "attempts": 0, "next_at": self._now()})
-            clocks._trigger_due()
+        clocks = self.sudo()
+        if companies is None:
+            companies = self.env["res.company"].sudo().search(Domain.TRUE)  # there are few
+        domain = [("state", "in", self._waiting_states), ("company_id", "in", companies.ids)]
+        if clocks.search_count(domain, limit=1):
+            now = self._now()
+            companies.sudo().write({"care_sla_woken_at": now})
+            clocks._trigger_at([now])
+
+    @api.model
+    def _claim_waiting(self):
+        """The next ones of a company in which something was mended that were not tried since,
+        locked. When none is left the company is done with.
+        """
+        for company in self.env["res.company"].search([("care_sla_woken_at", "!=", False)]):
+            woken = company.care_sla_woken_at
+            clocks = self.search(
+                [
+                    ("company_id", "=", company.id),
+                    ("state", "in", self._waiting_states),
+                    *("|", "|", ("attempts", ">", 0), ("next_at", "=", False)),
+                    ("next_at", ">", woken),
+                ],
+                order="company_id, id",
+                limit=WAKE_BATCH,
+            )
+            if clocks:
+                return clocks.try_lock_for_update(allow_referencing=True)
+            company.care_sla_woken_at = False
+            company.flush_recordset()
+        return self.browse()
+
+    def _wake_up(self):
+        self.write(
+            {
+                "state": "planned",
+                "attempts": 0,
+                "next_at": self.company_id.care_sla_woken_at,
+            }
+        )
 
     @api.model
     def _trigger_at(self, moments):
@@ -1182,14 +1219,41 @@ class CareSlaClock(models.Model):
     @api.model
     def _claim_due(self):
         """One look tells that nothing is due, and when the cron is to look again."""
-        now = self.env.cr.now()
-        first = self.search_fetch(
-            [("next_at", "<=", now + AHEAD)], ["next_at"], order="next_at, id", limit=1
-        )
-        if first and first.next_at <= now:
+        coming, woken = self._look_ahead()
+        if woken:
+            self._wake_waiting()
+            coming, _woken = self._look_ahead()
+        if coming and coming <= self.env.cr.now():
             return super()._claim_due()
-        first._trigger_due()
+        self._trigger_at([coming])
         return self.browse()
+
+    @api.model
+    def _wake_waiting(self):
+        """Go through what could not be planned, one transaction a batch."""
+        while waiting := self._claim_waiting():
+            waiting._wake_up()
+            if not self.env["ir.cron"]._commit_progress(len(waiting), remaining=1):
+                return
+
+    @api.model
+    def _look_ahead(self):
+        """
+        :return: when something is due before the cron looks by itself again, None where nothing
+            is; and whether something was mended for what could not be planned
+        """
+        self.flush_model(["next_at"])
+        self.env["res.company"].flush_model(["care_sla_woken_at"])
+        (row,) = self.env.execute_query(
+            SQL(
+                """
+                SELECT (SELECT min(next_at) FROM care_sla_clock WHERE next_at <= %s),
+                        EXISTS (SELECT 1 FROM res_company WHERE care_sla_woken_at IS NOT NULL)
+                """,
+                self.env.cr.now() + AHEAD,
+            )
+        )
+        return row
 
     def _set_aside(self, error):
         """A running clock runs on, whatever hinders its alerts."""

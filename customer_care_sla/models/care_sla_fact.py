@@ -1,4 +1,4 @@
-"""Facts of promises: written once each time that a promise is fulfilled, kept or late."""
+"""Facts of promises: each counts once, as broken when it is due unkept, else when it is kept."""
 
 from odoo import api, fields, models
 
@@ -17,13 +17,11 @@ PROMISE_MEASURES = [
 
 #: States of a promise that is counted, or will be.
 COUNTING = ("running", "paused", "met")
-#: A provider who let it become late and never answered has broken the promise, whatever became
-#: of the case.
-UNANSWERED = [
-    ("measure", "=", "provider"),
-    ("state", "=", "cancelled"),
+#: Promises that are broken, whatever becomes of them: it is known as soon as they are due.
+BROKEN = [
     ("breached_at", "!=", False),
-    ("given_up", "=", False),
+    ("state", "in", ("running", "paused", "cancelled")),
+    ("needless", "=", False),
 ]
 
 
@@ -51,8 +49,8 @@ class CareFact(models.Model):
 
     @api.model
     def _cron_collect_promises(self):
-        """Write the facts of the promises that have been fulfilled since: a transaction a batch;
-        killed at any point, what was not committed is collected in the next run.
+        """Write the facts of the promises that have been fulfilled or broken since: a transaction
+        a batch; killed at any point, what was not committed is collected in the next run.
         """
         # sudo: a cron of the engine
         facts = self.sudo()
@@ -61,7 +59,7 @@ class CareFact(models.Model):
             facts._collect_promises(clocks)
             clocks.write({"counted_at": self.env.cr.now()})
 
-        for domain in ([("state", "=", "met")], UNANSWERED):
+        for domain in ([("state", "=", "met")], BROKEN):
             run_domain(
                 facts.env["care.sla.clock"],
                 [*domain, ("counted_at", "=", False)],
@@ -72,63 +70,64 @@ class CareFact(models.Model):
 
     @api.model
     def _collect_promises(self, clocks):
-        """Append what these promises tell that are fulfilled, or broken for good, each thing once.
+        """Append what these promises tell that are fulfilled or broken, each thing once.
 
-        They are filed under whoever had the record, and the stage that it was in, when the
-        promise was fulfilled.
+        One that was broken is filed under the day on which it was due, and whoever had the record
+        then, also if it is kept later or ends with the record; one that was kept, and the time
+        that it took, when it was kept.
 
         :return: the facts that are new
         """
         # what could never be planned was neither kept nor broken
-        clocks = clocks.filtered("due_at")
+        clocks = clocks.filtered(lambda clock: clock._promised_until())
         merged = clocks.filtered("case_id.merged_into_id")
         ends = {case: case._merged_end() for case in merged.case_id}
         for case, end in ends.items():
             clocks -= (merged & case.clock_ids)._told_twice(end)
-        pieces = self._pieces_of(clocks)
-        tiers = self._tiers(self.env["care.tenure"].union(*pieces.values()))
-        pauses = (
-            self.env["care.sla.pause"]
-            .search(
-                [
-                    ("clock_id", "in", clocks.ids),
-                    ("reason", "in", [reason for reason, _label in REASONS]),
-                    ("stopped_at", "!=", False),
-                ],
-                order="id",
-            )
-            .grouped("clock_id")
+        chains = self._chains_of(clocks)
+        decided = self._pieces_of(
+            clocks - self._counted_of(clocks),
+            chains,
+            lambda clock: clock.breached_at or clock.stopped_at,
         )
-        vals_list = []
-        for clock, piece in pieces.items():
-            common = {
-                **self._dimensions(piece, clock._record(), tiers, clock.stopped_at),
+        ended = self._pieces_of(
+            clocks.filtered("stopped_at"), chains, lambda clock: clock.stopped_at
+        )
+        tiers = self._tiers(self.env["care.tenure"].union(*decided.values(), *ended.values()))
+
+        def common(clock, piece, at):
+            end = ends.get(clock.case_id)
+            return {
+                **self._dimensions(piece, clock._record(), tiers, at),
+                **({"case_id": end.id, "confidential": end.confidential} if end else {}),
                 "promise": clock.measure,
             }
-            if end := ends.get(clock.case_id):
-                common.update(case_id=end.id, confidential=end.confidential)
-            on_clock = self._measured_on(clock, piece.cycle)
-            vals_list += [
-                {
-                    **common,
-                    **on_clock,
-                    "measure": "promise_kept",
-                    "numerator": int(not clock.breached_at),
-                    "denominator": 1,
-                },
-            ]
+
+        vals_list = [
+            {
+                **common(clock, piece, clock.breached_at or clock.stopped_at),
+                **self._measured_on(clock, piece.cycle),
+                "measure": "promise_kept",
+                "numerator": int(not clock.breached_at),
+                "denominator": 1,
+            }
+            for clock, piece in decided.items()
+        ]
+        pauses = self._pauses_of(clocks)
+        for clock, piece in ended.items():
+            filed = common(clock, piece, clock.stopped_at)
             if clock.state == "met":
                 vals_list.append(
                     {
-                        **common,
-                        **on_clock,
+                        **filed,
+                        **self._measured_on(clock, piece.cycle),
                         "measure": "promise_time",
                         "seconds": clock.elapsed_seconds,
                     }
                 )
             vals_list += [
                 {
-                    **common,
+                    **filed,
                     **self._measured_on(pause, 1),
                     "measure": "promise_pause",
                     "pause_reason": pause.reason,
@@ -139,6 +138,50 @@ class CareFact(models.Model):
         return insert_new(
             self, [{**self._blank(), "pause_reason": False, **vals} for vals in vals_list]
         )
+
+    @api.model
+    def _counted_of(self, clocks):
+        """The ones among these promises that are counted already: those that were late before
+        they ended."""
+        known = self.search(
+            [
+                ("measure", "=", "promise_kept"),
+                ("res_model", "=", clocks._name),
+                ("res_id", "in", clocks.ids),
+            ]
+        )
+        return clocks.browse(known.mapped("res_id"))
+
+    @api.model
+    def _pauses_of(self, clocks):
+        """dict clock -> its pauses that are over."""
+        pauses = self.env["care.sla.pause"].search(
+            [
+                ("clock_id", "in", clocks.ids),
+                ("reason", "in", [reason for reason, _label in REASONS]),
+                ("stopped_at", "!=", False),
+            ],
+            order="id",
+        )
+        return pauses.grouped("clock_id")
+
+    @api.model
+    def _take_back(self, clocks, kept=1):
+        """Whether these promises are kept is not known after all.
+
+        :param int kept: which facts of it go: 1 for "kept", 0 for "broken"
+        """
+        # sudo: facts belong to the engine
+        facts = self.sudo().search(
+            [
+                ("res_model", "=", clocks._name),
+                ("res_id", "in", clocks.ids),
+                ("measure", "in", ("promise_kept", "promise_time")),
+            ]
+        )
+        facts.filtered(
+            lambda fact: fact.measure == "promise_time" or fact.numerator == kept
+        ).unlink()
 
     @api.model
     def _merge(self, cases, target):
@@ -156,8 +199,8 @@ class CareFact(models.Model):
         return super()._merge(cases, target)
 
     @api.model
-    def _pieces_of(self, clocks):
-        """dict clock -> the piece of tenure in which its promise was fulfilled."""
+    def _chains_of(self, clocks):
+        """dict record -> the pieces of tenure of all records of these promises, in order."""
         tenures = self.env["care.tenure"].search(
             [
                 "|",
@@ -166,13 +209,17 @@ class CareFact(models.Model):
             ],
             order="since, id",
         )
-        chains = tenures.grouped(lambda piece: piece._record())
+        return tenures.grouped(lambda piece: piece._record())
+
+    @api.model
+    def _pieces_of(self, clocks, chains, moment):
+        """dict clock -> the piece of tenure at the moment that a function tells of it."""
         pieces = {}
         for clock in clocks:
-            chain = chains.get(clock._record(), tenures.browse())
-            # the move into the stage that fulfils it comes at the same moment
-            before = chain.filtered(lambda piece, at=clock.stopped_at: piece.since < at)
+            chain, at = chains.get(clock._record()), moment(clock)
             if chain:
+                # the move into the stage that fulfils it comes at the same moment
+                before = chain.filtered(lambda piece, at=at: piece.since < at)
                 pieces[clock] = before[-1:] or chain[:1]
         return pieces
 
@@ -181,27 +228,53 @@ class CareSlaClock(models.Model):
     _inherit = "care.sla.clock"  # pylint: disable=consider-merging-classes-inherited
 
     counted_at = fields.Datetime(readonly=True, copy=False, help="When its facts were written.")
+    needless = fields.Boolean(
+        "Not Needed",
+        readonly=True,
+        help="A leader says that no answer was owed: it counts neither as kept nor as broken.",
+    )
 
     _uncounted_idx = models.Index("(id) WHERE state = 'met' AND counted_at IS NULL")
-    _unanswered_idx = models.Index(
-        "(id) WHERE measure = 'provider' AND state = 'cancelled' AND breached_at IS NOT NULL"
-        " AND counted_at IS NULL"
+    _uncounted_broken_idx = models.Index(
+        "(id) WHERE breached_at IS NOT NULL AND counted_at IS NULL"
+        " AND state IN ('running', 'paused', 'cancelled')"
     )
 
     def _told_twice(self, target):
         """The ones among these promises, of cases that are a part of ``target``, that are not
         counted: ``target`` has the same one. One that was broken counts whatever it was merged
-        into, and so does each of a kind that is given anew every time.
+        into, unless it ended by that and goes on there as broken; and so does each of a kind that
+        is given anew every time.
 
         :param target: a case, as superuser
         """
         given = target.clock_ids.filtered(lambda clock: clock.state in COUNTING)
-        once = {"stage", *given.filtered(lambda clock: not clock._is_repeated()).mapped("measure")}
+        given = given.filtered(lambda clock: not clock._is_repeated())
+        once = {"stage", *given.mapped("measure")}
+        broken = set(given.filtered("breached_at").mapped("measure"))
         return self.filtered(
             lambda clock: (
-                clock.case_id != target and not clock.breached_at and clock.measure in once
+                clock.case_id != target
+                and (
+                    clock.measure in once
+                    if not clock.breached_at
+                    else clock.state == "cancelled" and clock.measure in broken
+                )
             )
         )
+
+    def _run_again(self, now):
+        """What was kept, or not, is known when it ends once more."""
+        self.env["care.fact"]._take_back(self)
+        return super()._run_again(now)
+
+    def _needs_no_answer(self, user):
+        result = super()._needs_no_answer(user)
+        late = self.filtered("breached_at")
+        if late:
+            late.write({"needless": True})
+            self.env["care.fact"]._take_back(late, kept=0)
+        return result
 
     def write(self, vals):
         if "state" in vals and "counted_at" not in vals:

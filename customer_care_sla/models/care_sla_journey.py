@@ -4,6 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 
+from odoo.addons.customer_care.models.care_guard import refuse_forged
+
 from .care_case import AUTOMATIC
 from .care_sla_change import what_decides, whose_changed
 from .care_sla_measure import MEASURES_BY_NAME
@@ -47,7 +49,7 @@ class CareSlaClock(models.Model):
         self._start(quiet & sold, now, ["contact"], numbers)
         self._start(ahead, now, ["delivery"], numbers)
         self._start(quiet - sold, now, ["enquiry"], numbers)
-        self._start(records - sold - records._care_quoted(), now, ["quotation"], numbers)
+        self._start(records - sold - records._quoted(), now, ["quotation"], numbers)
         return None
 
     @api.model
@@ -176,6 +178,18 @@ class CareJourney(models.Model):
     _inherit = "care.journey"
 
     clock_ids = fields.One2many("care.sla.clock", "journey_id", "Promises", readonly=True)
+    # orders do not keep it
+    quoted_at = fields.Datetime(
+        "Quotation Sent",
+        readonly=True,
+        copy=False,
+        help="When the customer was first sent a quotation.",
+    )
+
+    @api.model
+    def _check_engine_fields(self, vals):
+        refuse_forged(self, {"quoted_at"} & set(vals))
+        return super()._check_engine_fields(vals)
 
     def write(self, vals):
         before = what_decides(self, DECIDING_JOURNEY, vals)
@@ -184,13 +198,11 @@ class CareJourney(models.Model):
             self.env["care.sla.clock"]._reconsider(changed)
         return result
 
-    def _care_papers(self):
-        """dict model -> dict id of a document on which we write to the customer -> journey."""
-        papers = {"care.journey": {journey.id: journey for journey in self}}
-        papers["sale.order"] = {j.order_id.id: j for j in self if j.order_id}
-        if "lead_id" in self._fields:  # of the glue to crm
-            papers["crm.lead"] = {j.lead_id.id: j for j in self if j.lead_id}
-        return papers
+    def _care_state(self, event, at=None):
+        if event == "opportunity_created":
+            # taken up again: another quotation is to come
+            self.filtered("quoted_at").write({"quoted_at": False})
+        return super()._care_state(event, at)
 
     def _care_contacted(self):
         """The ones among these journeys whose customer one of us has been in touch with: since
@@ -204,7 +216,7 @@ class CareJourney(models.Model):
             lambda row: row.state == "done" and row.outcome_id.consequence != "again"
         )
         contacted = self & reached.journey_id
-        for model, journeys in self._care_papers().items():
+        for model, journeys in self._documents_of().items():
             last = messages._read_group(
                 Domain("model", "=", model) & Domain("res_id", "in", list(journeys)) & reply,
                 ["res_id"],
@@ -217,15 +229,6 @@ class CareJourney(models.Model):
                 if not since or moment >= since:
                     contacted |= journey
         return contacted
-
-    def _care_quoted(self):
-        """The ones among these journeys of before the sale that have had a quotation."""
-        if "lead_id" not in self._fields:
-            return self.browse()
-        # sudo: whether there is one, whoever may read it
-        return self.filtered(
-            lambda journey: {"sent", "sale"} & set(journey.lead_id.sudo().order_ids.mapped("state"))
-        )
 
     @api.model
     def _heard(self, model, ids, user):
@@ -283,10 +286,7 @@ class CareFollowup(models.Model):
 
     def _finish(self):
         result = super()._finish()
-        # a call that reached nobody is no contact
-        reached = self.sudo().filtered(
-            lambda row: row.journey_id and row.outcome_id.consequence != "again"
-        )
+        reached = self.sudo().filtered(lambda row: row.journey_id and row._care_reached())
         self.env["care.journey"]._heard("care.journey", reached.journey_id.ids, self.env.user)
         return result
 
@@ -337,4 +337,5 @@ class SaleOrder(models.Model):
         # sudo: as in `_heard`
         journeys = self.env["care.journey"].sudo()._of_documents("sale.order", quotations.ids)
         clocks = self.env["care.sla.clock"]
+        journeys.filtered(lambda j: not j.quoted_at).write({"quoted_at": clocks._now()})
         clocks._meet(journeys, ["quotation"], user=clocks._person())

@@ -1,4 +1,4 @@
-"""The promise of a case to look at next, in plain columns of the case.
+"""The promise of a case or a journey to look at next, in plain columns of the record.
 
 Whether it is late, at risk or due today follows from these columns and the present moment, so
 lists that sort, filter and group by it are right when no cron runs.
@@ -15,15 +15,17 @@ from odoo.tools import SQL, format_datetime
 from odoo.addons.customer_care.models.care_due_mixin import insert_new
 from odoo.addons.customer_care.tools.ranking import rank
 
-#: The columns that follow the clocks of a case.
+#: The columns that follow the clocks of a record.
 NEXT = (
     *("promise_due_at", "promise_risk_at", "promise_measure"),
     *("promise_paused", "promise_broken", "promise_failed"),
 )
 #: What reads these columns, of which the cache does not know.
 FOLLOWING = ("promise_status", "promise_late", "promise_label")
-#: What of a clock shows on its case.
-SHOWN = {"case_id", "due_at", "held_due_at", "measure", "risk_at", "state"}
+#: What of a clock shows on its record.
+SHOWN = {"case_id", "due_at", "held_due_at", "journey_id", "measure", "risk_at", "state"}
+#: By what a clock points to its record.
+LINKS = ("case_id", "journey_id")
 #: How a promise stands, the one to look at first before the others.
 STATUSES = [
     ("late", "Late"),
@@ -76,14 +78,14 @@ class CareSlaClock(models.Model):
             clock.time_used = min(100, max(0, share))
 
     # ------------------------------------------------------------
-    # Create, write, unlink: the cases follow
+    # Create, write, unlink: the records follow
     # ------------------------------------------------------------
 
     @api.model_create_multi
     def create(self, vals_list):
         clocks = super().create(vals_list)
         clocks._follow_risk()
-        clocks._show_on_cases()
+        clocks._show_on_records()
         return clocks
 
     @api.model
@@ -98,30 +100,41 @@ class CareSlaClock(models.Model):
                 worktime = self.env["care.worktime"].browse(vals["worktime_id"])
                 memo[key] = self._risk_moment(worktime, vals["due_at"], levels)
             vals["risk_at"] = memo[key]
-        # sudo: the case shows its promises, whoever made them
-        cases = self.env["care.case"].sudo()
-        cases = cases.browse({vals["case_id"] for vals in vals_list if vals.get("case_id")})
+        # sudo: the record shows its promises, whoever made them
+        records = [
+            self.env[self._fields[link].comodel_name]
+            .sudo()
+            .browse({vals[link] for vals in vals_list if vals.get(link)})
+            for link in LINKS
+        ]
+        # what starts together is of one kind
+        mine, others = sorted(records, key=len, reverse=True)
         # as they were before and the new ones, which the statement cannot see yet
         live = SQL(
-            "SELECT * FROM care_sla_clock WHERE case_id = ANY(%s) UNION ALL SELECT * FROM new",
-            list(cases.ids),
+            "SELECT * FROM care_sla_clock WHERE %s = ANY(%s) UNION ALL SELECT * FROM new",
+            SQL.identifier(mine._care_link),
+            list(mine.ids),
         )
-        return cases._show_together(live, lambda show: insert_new(self, vals_list, show))
+        clocks = mine._show_together(live, lambda show: insert_new(self, vals_list, show))
+        self._show_next(others)
+        return clocks
 
     def write(self, vals):
-        before = self.case_id if "case_id" in vals else self.env["care.case"]
+        before = [self[link] for link in LINKS if link in vals]
         result = super().write(vals)
         if vals.keys() & {"due_at", "levels", "state", "worktime_id"}:
             self._follow_risk()
         if vals.keys() & SHOWN:
-            self._show_on_cases()
-            self._show_next(before)
+            self._show_on_records()
+            for records in before:
+                self._show_next(records)
         return result
 
     def unlink(self):
-        cases = self.case_id
+        before = [self[link] for link in LINKS]
         result = super().unlink()
-        self._show_next(cases.exists())
+        for records in before:
+            self._show_next(records.exists())
         return result
 
     def _follow_risk(self):
@@ -142,24 +155,27 @@ class CareSlaClock(models.Model):
             return False
         return self._next_level(worktime, due, levels[:1], 0, datetime.min)[1]
 
-    def _show_on_cases(self):
-        self._show_next(self.case_id)
+    def _show_on_records(self):
+        for link in LINKS:
+            self._show_next(self[link])
 
     @api.model
-    def _show_next(self, cases):
-        """The columns of these cases are out of date: they are brought up to date when
-        somebody asks for them, or at the end of the transaction, all in one statement.
+    def _show_next(self, records):
+        """The columns of these cases or journeys are out of date: they are brought up to date
+        when somebody asks for them, or at the end of the transaction, all in one statement.
         """
-        # sudo: the case shows its promises, whoever changed them
-        cases = cases.sudo()
+        if not records:
+            return
+        # sudo: the record shows its promises, whoever changed them
+        records = records.sudo()
         for name in NEXT:
-            self.env.add_to_compute(cases._fields[name], cases)
+            self.env.add_to_compute(records._fields[name], records)
         # they read these columns, whose changes the cache does not see
-        cases.invalidate_recordset(FOLLOWING, flush=False)
+        records.invalidate_recordset(FOLLOWING, flush=False)
 
 
-class CareCase(models.Model):
-    _inherit = "care.case"  # pylint: disable=consider-merging-classes-inherited
+class CareOwnedMixin(models.AbstractModel):
+    _inherit = "care.owned.mixin"  # pylint: disable=consider-merging-classes-inherited
 
     # No dependencies are declared: the clocks say when, see `_show_next`.
     promise_due_at = fields.Datetime(
@@ -220,43 +236,46 @@ class CareCase(models.Model):
         """The late ones are few at the end of a long line: PostgreSQL has to know the ends well,
         or it reads the whole register in its order to find them.
         """
-        super().init()
-        self.env.cr.execute("ALTER TABLE care_case ALTER promise_due_at SET STATISTICS 1000")
+        result = super().init()
+        if not self._abstract:
+            self.env.cr.execute(
+                SQL(
+                    "ALTER TABLE %s ALTER promise_due_at SET STATISTICS 1000",
+                    SQL.identifier(self._table),
+                )
+            )
+        return result
 
     # ------------------------------------------------------------
     # Fields
     # ------------------------------------------------------------
-
-    @property
-    def _care_engine_fields(self):
-        return super()._care_engine_fields | set(NEXT)
 
     @api.model
     def _selection_promise_measure(self):
         return self.env["care.sla.clock"]._fields["measure"]._description_selection(self.env)
 
     def _compute_next(self):
-        """One statement for all cases of a batch; rows that stay as they are are not written.
+        """One statement for all records of a batch; rows that stay as they are are not written.
 
         A promise that runs and is late needs no mark: its due time says so.
         """
         clocks = self.env["care.sla.clock"]
         clocks.flush_model([*SHOWN, "breached_at"])
-        fresh = self.filtered(lambda case: not case.id)
+        fresh = self.filtered(lambda record: not record.id)
         fresh.update(dict.fromkeys(NEXT, False))
-        cases = self - fresh
-        if not cases:
+        records = self - fresh
+        if not records:
             return
         table = SQL.identifier(clocks._table)
-        self.env.execute_query(SQL("WITH %s SELECT id FROM shown", cases._next_sql(table)))
-        cases.invalidate_recordset(NEXT, flush=False)
+        self.env.execute_query(SQL("WITH %s SELECT id FROM shown", records._next_sql(table)))
+        records.invalidate_recordset(NEXT, flush=False)
 
     def _show_together(self, clocks, work):
-        """Bring these cases up to date in the statement that writes something else.
+        """Bring these records up to date in the statement that writes something else.
 
         :param SQL clocks: their clocks, as a query; ``new`` there is what the statement writes
         :param work: called with what makes the statement of both of that of the other, which
-            returns ids; None where there are no cases
+            returns ids; None where there are no records
         :return: what ``work`` returns
         """
         if not self:
@@ -276,7 +295,7 @@ class CareCase(models.Model):
         return result
 
     def _next_sql(self, clocks):
-        """The parts of a statement that bring these cases up to date, under the name ``shown``.
+        """The parts of a statement that bring these records up to date, under the name ``shown``.
 
         :param SQL clocks: name of what has the columns of clocks
         """
@@ -296,20 +315,22 @@ class CareCase(models.Model):
                         AND (c.due_at IS NULL OR c.breached_at < c.due_at)) AS promise_broken,
                     bool_or(c.state NOT IN ('running', 'paused')) AS promise_failed
                 FROM unnest(%(ids)s) AS asked(id)
-                LEFT JOIN %(clocks)s c ON c.case_id = asked.id AND c.state IN %(live)s
+                LEFT JOIN %(clocks)s c ON c.%(link)s = asked.id AND c.state IN %(live)s
                 GROUP BY asked.id
             ),
             shown AS (
-                UPDATE care_case SET %(changes)s
-                FROM next WHERE care_case.id = next.id AND (%(old)s) IS DISTINCT FROM (%(new)s)
-                RETURNING care_case.id
+                UPDATE %(table)s SET %(changes)s
+                FROM next WHERE %(table)s.id = next.id AND (%(old)s) IS DISTINCT FROM (%(new)s)
+                RETURNING %(table)s.id
             )
             """,
             ids=list(self.ids),
             clocks=clocks,
+            link=SQL.identifier(self._care_link),
+            table=SQL.identifier(self._table),
             live=self.env["care.sla.clock"]._live_states,
             changes=SQL(", ").join(SQL("%s = %s", *change) for change in changes),
-            old=SQL(", ").join(SQL.identifier("care_case", name) for name in NEXT),
+            old=SQL(", ").join(SQL.identifier(self._table, name) for name in NEXT),
             new=SQL(", ").join(new),
         )
 
@@ -317,41 +338,41 @@ class CareCase(models.Model):
     def _compute_promise_status(self):
         now = self._promise_now()
         tomorrow = self._promise_tomorrow()
-        for case in self:
-            due, risk = case.promise_due_at, case.promise_risk_at
+        for record in self:
+            due, risk = record.promise_due_at, record.promise_risk_at
             status = False
-            if case.promise_broken or (due and due < now):
+            if record.promise_broken or (due and due < now):
                 status = "late"
             elif risk and risk <= now:
                 status = "risk"
             elif due:
                 status = "today" if due < tomorrow else "running"
-            elif case.promise_paused:
+            elif record.promise_paused:
                 status = "paused"
-            elif case.promise_failed:
+            elif record.promise_failed:
                 status = "failed"
-            case.promise_status = status
-            case.promise_late = status == "late"
+            record.promise_status = status
+            record.promise_late = status == "late"
 
     @api.depends(*NEXT)
     @api.depends_context("tz", "lang")
     def _compute_promise_label(self):
         """A few words for exports."""
         measures = dict(self._fields["promise_measure"]._description_selection(self.env))
-        for case in self:
-            measure = measures.get(case.promise_measure)
-            if case.promise_due_at:
+        for record in self:
+            measure = measures.get(record.promise_measure)
+            if record.promise_due_at:
                 moment = format_datetime(
-                    self.env, case.promise_due_at, dt_format="EEE d MMM, HH:mm"
+                    self.env, record.promise_due_at, dt_format="EEE d MMM, HH:mm"
                 )
                 label = self.env._("%(promise)s: %(due)s", promise=measure, due=moment)
-            elif case.promise_paused:
+            elif record.promise_paused:
                 label = self.env._("%(promise)s: paused", promise=measure)
-            elif case.promise_failed:
+            elif record.promise_failed:
                 label = self.env._("%(promise)s: cannot be planned", promise=measure)
             else:
                 label = False
-            case.promise_label = label
+            record.promise_label = label
 
     @api.model
     def _promise_now(self):
@@ -371,7 +392,7 @@ class CareCase(models.Model):
 
     @api.model
     def _promise_domains(self):
-        """dict status -> domain; each case is in one of them at most. Read from the indexes."""
+        """dict status -> domain; each record is in one of them at most. Read from the indexes."""
         now = self._promise_now()
         tomorrow = self._promise_tomorrow()
         broken = Domain("promise_broken", "=", True)
@@ -455,3 +476,19 @@ class CareCase(models.Model):
     @api.model
     def _promise_rank(self, status):
         return rank([value for value, _label in STATUSES], status)
+
+
+class CareCase(models.Model):
+    _inherit = "care.case"  # pylint: disable=consider-merging-classes-inherited
+
+    @property
+    def _care_engine_fields(self):
+        return super()._care_engine_fields | set(NEXT)
+
+
+class CareJourney(models.Model):
+    _inherit = "care.journey"  # pylint: disable=consider-merging-classes-inherited
+
+    @property
+    def _care_engine_fields(self):
+        return super()._care_engine_fields | set(NEXT)

@@ -68,8 +68,8 @@ class Book(NamedTuple):
 class Choice(NamedTuple):
     """The policy that makes a promise, and why it is this one."""
 
-    policy: Policy
-    line: Line
+    policy: Policy | None
+    line: Line | None
     why: list  # [policy id, code] for each policy that was looked at, in order
     error: str = ""
 
@@ -354,26 +354,37 @@ class CareSlaPolicy(models.Model):
             ]
             if not promised:
                 continue
-            policies = book.of(records._name)
-            tiers = any(policy.tiers for policy in policies)
-            filtered = self.browse(p.id for p in policies if p.filtered).with_company(company)
-            matches = filtered._matches(mine.with_company(company))
+            candidates = self._candidates(mine, company)
             memo = {}
             for record in mine:
-                candidates = sorted(
-                    (
-                        (rank, policy, self._match_of(matches, policy, record))
-                        for policy in policies
-                        if (rank := self._rank(policy, record, tiers)) is not None
-                    ),
-                    key=lambda candidate: candidate[0],
-                )
                 about = self._line_key(record, "stage" in promised)
-                key = (about, *((rank, p.id, match) for rank, p, match in candidates))
+                key = (about, *((rank, p.id, match) for rank, p, match in candidates[record]))
                 if key not in memo:
-                    memo[key] = self._choose_among(candidates, promised, about)
+                    memo[key] = self._choose_among(candidates[record], promised, about)
                 choices[record] = memo[key]
         return choices
+
+    @api.model
+    def _candidates(self, records, company):
+        """The policies that may be for these records of a company, the nearest first.
+
+        :return: dict record -> list of (rank, policy, True, False or why the filter cannot tell)
+        """
+        policies = self._book_of(company).of(records._name)
+        tiers = any(policy.tiers for policy in policies)
+        filtered = self.browse(p.id for p in policies if p.filtered).with_company(company)
+        matches = filtered._matches(records.with_company(company))
+        return {
+            record: sorted(
+                (
+                    (rank, policy, self._match_of(matches, policy, record))
+                    for policy in policies
+                    if (rank := self._rank(policy, record, tiers)) is not None
+                ),
+                key=lambda candidate: candidate[0],
+            )
+            for record in records
+        }
 
     @api.model
     def _line_key(self, record, staged):
@@ -410,21 +421,43 @@ class CareSlaPolicy(models.Model):
         """
         choices = {}
         for measure in measures:
-            why = []
-            for rank, policy, match in candidates:
-                line = policy.line(measure, *about)
-                if not line:
-                    why.append([policy.id, "no_line"])
-                elif match is False:
-                    why.append([policy.id, "filter"])
-                elif line.kind == "none" and match is True:
-                    break
-                else:
-                    why.append([policy.id, RANKS[rank]])
-                    error = match if isinstance(match, str) else ""
-                    choices[measure] = Choice(policy, line, why, error)
-                    break
+            choice = self._look_for(candidates, measure, about)
+            if choice.policy:
+                choices[measure] = choice
         return choices
+
+    @api.model
+    def _look_for(self, candidates, measure, about):
+        """Who promises one measure, and why.
+
+        :return: a :class:`Choice`. Without a policy nobody does: its line is then the one that
+            says so, None where there is no line at all
+        """
+        why = []
+        for rank, policy, match in candidates:
+            line = policy.line(measure, *about)
+            if not line:
+                why.append([policy.id, "no_line"])
+            elif match is False:
+                why.append([policy.id, "filter"])
+            elif line.kind == "none" and match is True:
+                return Choice(None, line, [*why, [policy.id, "none"]])
+            else:
+                error = match if isinstance(match, str) else ""
+                return Choice(policy, line, [*why, [policy.id, RANKS[rank]]], error)
+        return Choice(None, None, why)
+
+    @api.model
+    def _why_texts(self):
+        """Code of what a policy was found to be -> a text with a place for its name."""
+        return {
+            "customer": self.env._("%s: promised to this customer."),
+            "sold": self.env._("%s: promised with what was sold."),
+            "tier": self.env._("%s: promised to the customer's tier."),
+            "everybody": self.env._("%s: promised to everybody."),
+            "no_line": self.env._("Not %s: it promises nothing for this and the severity."),
+            "filter": self.env._("Not %s: its filter leaves this case out."),
+        }
 
     def _matches(self, records):
         """Which records match the filters of these policies, all in one pass.

@@ -4,38 +4,40 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-#: Fields that a clock takes from its record.
+#: Fields that a row takes from its record.
 OF_RECORD = ("owner_id", "partner_id", "team_id")
 
 
-class CareSlaClock(models.Model):
-    _inherit = "care.sla.clock"  # pylint: disable=consider-merging-classes-inherited
+class CareSlaRecordMixin(models.AbstractModel):
+    _name = "care.sla.record.mixin"
+    _description = "Whose case or journey it is"
+    _inherit = ["care.linked.mixin"]
 
     owner_id = fields.Many2one(
-        "res.users", related=None, compute="_compute_of_record", search="_search_owner_id"
+        "res.users", "Owner", compute="_compute_of_record", search="_search_owner_id"
     )
     partner_id = fields.Many2one(
-        "res.partner", related=None, compute="_compute_of_record", search="_search_partner_id"
+        "res.partner", "Customer", compute="_compute_of_record", search="_search_partner_id"
     )
     team_id = fields.Many2one(
-        "care.team", related=None, compute="_compute_of_record", search="_search_team_id"
+        "care.team", "Team", compute="_compute_of_record", search="_search_team_id"
     )
 
     record_name = fields.Char("About", compute="_compute_record_name")
 
     @api.depends("case_id.display_name", "journey_id.display_name")
     def _compute_record_name(self):
-        for clock in self:
+        for row in self:
             # sudo: as in `_compute_of_record`
-            clock.record_name = clock.sudo()._record().display_name
+            row.record_name = row.sudo()._record().display_name
 
     @api.depends(*(f"{link}.{name}" for link in ("case_id", "journey_id") for name in OF_RECORD))
     def _compute_of_record(self):
-        for clock in self:
+        for row in self:
             # sudo: whoever sees the promise may know whose it is
-            record = clock.sudo()._record()
+            record = row.sudo()._record()
             for name in OF_RECORD:
-                clock[name] = record[name]
+                row[name] = record[name]
 
     @api.model
     def _search_owner_id(self, operator, value):

@@ -170,22 +170,46 @@ class CareJourney(models.Model):
         "later.",
     )
 
+    tier_then_id = fields.Many2one(
+        "care.tier",
+        "Customer's Tier When Confirmed",
+        readonly=True,
+        copy=False,
+        ondelete="restrict",
+        index="btree_not_null",
+        help="What holds where the order sells nothing better.",
+    )
+
     @api.model
     def _check_engine_fields(self, vals):
-        refuse_forged(self, {"sold_tier_id"} & set(vals))
+        refuse_forged(self, {"sold_tier_id", "tier_then_id"} & set(vals))
         return super()._check_engine_fields(vals)
 
     def _care_state(self, event, at=None):
         if event == "order_confirmed":
-            sold, none = self.order_id._care_tiers_sold(), self.env["care.tier"]
-            levels = self.grouped(
-                lambda journey: (journey.tier_id | sold.get(journey.order_id.id, none))._best()
-            )
-            for tier, journeys in levels.items():
-                other = journeys.filtered(lambda journey, t=tier: journey.sold_tier_id != t)
+            for tier, journeys in self.grouped("tier_id").items():
+                other = journeys.filtered(lambda journey, t=tier: journey.tier_then_id != t)
                 if other:
-                    other.write({"sold_tier_id": tier.id})
+                    other.write({"tier_then_id": tier.id})
+            self._care_sell()
         return super()._care_state(event, at)
+
+    def _care_sell(self):
+        """The level of service is what the order sells by now, or what the customer had when it
+        was confirmed.
+
+        :return: the journeys whose level is another one
+        """
+        sold, none = self.order_id._care_tiers_sold(), self.env["care.tier"]
+        changed = self.browse()
+        for tier, journeys in self.grouped(
+            lambda journey: (journey.tier_then_id | sold.get(journey.order_id.id, none))._best()
+        ).items():
+            other = journeys.filtered(lambda journey, t=tier: journey.sold_tier_id != t)
+            if other:
+                other.write({"sold_tier_id": tier.id})
+                changed |= other
+        return changed
 
 
 class ResCompany(models.Model):
@@ -233,6 +257,18 @@ class SaleOrder(models.Model):
         tiers = self.env["care.tier"].sudo()
         return {order_id: tiers.browse(tier_id) for order_id, tier_id in rows}
 
+    def _care_sold_after_all(self):
+        """What these confirmed orders sell has changed: so has what is promised with them, of
+        their journeys and the cases about them.
+        """
+        # sudo: promises follow the order, whoever changes it
+        journeys = self.env["care.journey"].sudo().search([("order_id", "in", self.ids)])
+        changed = journeys._care_sell()
+        if changed:
+            clocks = self.env["care.sla.clock"]
+            clocks._reconsider(changed)
+            clocks._reconsider(changed.case_ids)
+
     def _care_service_level(self):
         """What the quotation says of the level of service: see
         :meth:`care.sla.policy._service_level`; None where the company does not want it said.
@@ -247,6 +283,53 @@ class SaleOrder(models.Model):
         return order.env["care.sla.policy"]._service_level(
             order.partner_id, order.company_id, tier or None, sold
         )
+
+
+class SaleOrderLine(models.Model):
+    _inherit = "sale.order.line"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        lines = super().create(vals_list)
+        lines._care_sold_after_all()
+        return lines
+
+    def write(self, vals):
+        before = self.product_id if "product_id" in vals else self.env["product.product"]
+        result = super().write(vals)
+        if {"product_id", "product_uom_qty"} & vals.keys():
+            self._care_sold_after_all(before)
+        return result
+
+    def unlink(self):
+        orders, products = self._care_confirmed(), self.product_id
+        result = super().unlink()
+        if orders and products._care_sells_tier():
+            orders._care_sold_after_all()
+        return result
+
+    def _care_confirmed(self):
+        return self.order_id.filtered(lambda order: order.state == "sale")
+
+    def _care_sold_after_all(self, before=None):
+        """
+        :param before: products that were sold until now
+        """
+        orders = self._care_confirmed()
+        if orders:
+            products = self.filtered(lambda line: line.order_id in orders).product_id
+            if (products | (before or products))._care_sells_tier():
+                orders._care_sold_after_all()
+
+
+class ProductProduct(models.Model):
+    _inherit = "product.product"
+
+    def _care_sells_tier(self):
+        """Whether one of these products sells a level of service."""
+        # sudo: whoever sells it need not know of tiers
+        tiers = self.env["care.tier"].sudo()
+        return bool(self and tiers.search_count([("product_ids", "in", self.ids)], limit=1))
 
 
 class ResPartner(models.Model):

@@ -9,6 +9,12 @@ class ResCompany(models.Model):
     # Nullable, as every column of ours on a core table. A random text and no counter:
     # what was read in a transaction that is rolled back is never mistaken for another.
     care_sla_version = fields.Char(readonly=True, copy=False, groups="base.group_system")
+    care_sla_woken_at = fields.Datetime(
+        readonly=True,
+        copy=False,
+        groups="base.group_system",
+        help="Something was mended then: what could not be planned before is tried again.",
+    )
 
     def write(self, vals):
         result = super().write(vals)

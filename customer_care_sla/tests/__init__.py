@@ -11,12 +11,15 @@ from . import test_replies
 from . import test_security
 from . import test_service_level
 from . import test_setup
+from . import test_why_not
 from . import test_merge
 from . import test_next
+from . import test_next_journeys
 from . import test_people
 from . import test_promise_facts
 from . import test_confidential
 from . import test_backtest
+from . import test_backtest_measures
 from . import test_replay
 from . import test_measures
 from . import test_pauses

@@ -93,3 +93,57 @@ class SlaCase(CareCase):
     @staticmethod
     def _utc(text):
         return datetime.fromisoformat(text)
+
+
+class BacktestCase(SlaCase):
+    def _draft(self, lines, **vals):
+        return self._sla(lines, active=False, sequence=self.policy.sequence - 1, **vals)
+
+    def _backtest(self, policy, run=True, **vals):
+        test = (
+            self.env["care.sla.backtest"]
+            .with_user(self.manager)
+            .create({"policy_id": policy.id, "company_id": self.company.id, "days": 30, **vals})
+        )
+        test.action_start()
+        if run:
+            self._finish()
+        return test.sudo()
+
+    def _finish(self):
+        self.env.flush_all()
+        self._run("care.sla.backtest")
+        self.env.invalidate_all()
+
+    def _compare(self, policy, records, **vals):
+        """The same history, lived by the engine and played: the same promises, to the second.
+
+        :return: the promises that ended as kept or broken, or still run
+        """
+        test = self._backtest(policy, **vals)
+        self.assertFalse(test.note)
+        clocks = records.clock_ids.filtered(
+            lambda clock: (
+                clock.policy_id == policy
+                and (clock.state != "cancelled" or (clock.breached_at and not clock.needless))
+            )
+        )
+        lines = {(line._record(), line.measure, line.number): line for line in test.line_ids}
+        mine = {key: line for key, line in lines.items() if key[0] in records}
+        self.assertEqual(len(lines), len(test.line_ids))
+        self.assertEqual(
+            {(clock._record(), clock.measure, clock.cycle) for clock in clocks}, set(mine)
+        )
+        for clock in clocks:
+            line = mine[clock._record(), clock.measure, clock.cycle]
+            with self.subTest(clock=clock.display_name, number=clock.cycle):
+                self.assertEqual(
+                    (line.started_at, line.due_at, line.ended_at),
+                    (clock.started_at, clock.due_at or clock.held_due_at, clock.stopped_at),
+                )
+                self.assertEqual(line.today_due_at, line.due_at)
+                self.assertEqual(line.late_seconds, line.today_late_seconds)
+                self.assertEqual((line.decided, line.met), (line.today_decided, line.today_met))
+                self.assertEqual(bool(line.decided and not line.met), clock.is_late)
+                self.assertFalse(line.worse or line.better)
+        return clocks

@@ -149,6 +149,8 @@ class Story:
             if until is None or due < since:
                 break
             due = later(self.hours, due, worked(self.hours, since, until))
+            # what stood still could not be done yet
+            due = max(due, until)
         return due
 
     def stood_still(self, *reasons):

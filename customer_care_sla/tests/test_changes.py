@@ -89,6 +89,60 @@ class TestChanges(SlaCase):
         self._stage(case, "progress", MONDAY_17)
         self.assertEqual(str(clock.due_at), "2026-11-24 15:00:00")
 
+    def test_what_changed_while_it_was_solved_is_promised_when_it_goes_on(self):
+        self._line(severity="3", amount=8)
+        case = self._case_at(MONDAY_9)
+        self._resolve(case, MONDAY_13)
+        self._set(case, MONDAY_17, severity="3")
+        clock = self._clock(case, "resolution")
+        self.assertEqual((clock.state, clock.spec_kind), ("met", "days"), "it is over")
+        self._stage(case, "progress", TUESDAY_10)
+        # eight hours from Monday at nine, and the five between solved and reopened
+        self.assertEqual(str(clock.due_at), "2026-11-24 13:00:00")
+        self.assertEqual((clock.spec_kind, clock.solved_seconds), ("hours", 5 * 3600))
+        self.assertIn("because what is known of it changed", clock.reason)
+
+    def test_a_change_that_was_taken_back_while_it_was_solved_changes_nothing(self):
+        self._line(severity="3", amount=8)
+        case = self._case_at(MONDAY_9)
+        due = self._clock(case, "resolution").due_at
+        self._resolve(case, MONDAY_13)
+        self._set(case, MONDAY_13, severity="3")
+        self._set(case, MONDAY_13, severity="1")
+        self.policy.target_ids.filtered(lambda t: t.severity == "any").amount = 9
+        self._stage(case, "progress", MONDAY_13)
+        clock = self._clock(case, "resolution")
+        self.assertEqual((clock.due_at, clock.changes), (due, False))
+
+    def test_a_policy_that_was_edited_while_it_was_solved_changes_nothing(self):
+        case = self._case_at(MONDAY_9)
+        due = self._clock(case, "resolution").due_at
+        self._resolve(case, MONDAY_13)
+        self._sla([("resolution", "any", "hours", 1)], name="First of all", sequence=1)
+        self._stage(case, "progress", MONDAY_13)
+        self.assertEqual(self._clock(case, "resolution").due_at, due)
+
+    def test_a_tier_that_changed_while_it_was_solved_is_promised_when_it_goes_on(self):
+        tier = self.env.ref("customer_care.tier_key")
+        key = self._sla([("resolution", "any", "hours", 24)], name="Key", tier_ids=tier.ids)
+        case = self._case_at(MONDAY_9)
+        self._resolve(case, MONDAY_13)
+        with self._at(MONDAY_13):
+            self.customer.with_company(self.company).care_tier_id = tier
+            self.env.flush_all()
+        self.env.invalidate_all()
+        self._stage(case, "progress", MONDAY_13)
+        self.assertEqual(self._clock(case, "resolution").policy_id, key)
+
+    def test_what_was_kept_for_good_stays_as_it_was_promised(self):
+        self._line(measure="first_response", severity="3", amount=1)
+        case = self._case_at(MONDAY_9)
+        self._resolve(case, MONDAY_13)
+        self._set(case, MONDAY_13, severity="3")
+        self._stage(case, "progress", MONDAY_13)
+        clock = self._clock(case)
+        self.assertEqual((clock.state, clock.spec_amount), ("met", 4))
+
     def test_a_new_policy_that_does_not_wait_lets_the_promise_run_on(self):
         tier = self.env.ref("customer_care.tier_key")
         self._sla(

@@ -6,6 +6,8 @@ from odoo.tests import tagged
 
 from .common import MONDAY_9, MONDAY_10, MONDAY_13, TUESDAY_10, SlaCase, quiet
 
+CLOCK = "odoo.addons.customer_care_sla.models.care_sla_clock"
+
 
 @tagged("post_install", "-at_install")
 class TestFailures(SlaCase):
@@ -199,3 +201,88 @@ class TestFailures(SlaCase):
         self._resolve(case, TUESDAY_10)
         clock = self._clock(case, "resolution")
         self.assertEqual((clock.elapsed_seconds, clock.paused_seconds), (6 * 3600, 3 * 3600))
+
+    # ------------------------------------------------------------
+    # Very many that could not be planned
+    # ------------------------------------------------------------
+
+    def _waiting(self, count):
+        """So many cases whose promises cannot be planned, two each, given up by the engine."""
+        calendar, hours = self._empty_calendar()
+        cases = self.env["care.case"].union(*(self._case_at(MONDAY_9) for _n in range(count)))
+        cases.clock_ids.write({"attempts": 5, "next_at": False})
+        self.env.flush_all()
+        return calendar, hours, cases
+
+    def _mend(self, calendar, hours):
+        with self._at(MONDAY_10):
+            calendar.attendance_ids = hours
+            self.env.flush_all()
+        self.env.invalidate_all()
+
+    @quiet
+    def test_mending_touches_no_promise_itself_however_many_there_are(self):
+        calendar, hours, cases = self._waiting(3)
+        self.env.cr.execute(
+            "SELECT id, ctid FROM care_sla_clock WHERE id = ANY(%s) ORDER BY id",
+            [cases.clock_ids.ids],
+        )
+        before = self.env.cr.fetchall()
+        self._mend(calendar, hours)
+        self.env.cr.execute(
+            "SELECT id, ctid FROM care_sla_clock WHERE id = ANY(%s) ORDER BY id",
+            [cases.clock_ids.ids],
+        )
+        self.assertEqual(self.env.cr.fetchall(), before)
+        self.assertTrue(self.company.care_sla_woken_at)
+
+    @quiet
+    def test_the_cron_goes_through_what_could_not_be_planned_in_batches(self):
+        calendar, hours, cases = self._waiting(5)
+        self._mend(calendar, hours)
+        sizes = []
+        wake_up = type(self.env["care.sla.clock"])._wake_up
+
+        def counted(clocks):
+            sizes.append(len(clocks))
+            return wake_up(clocks)
+
+        with (
+            patch(f"{CLOCK}.WAKE_BATCH", 4),
+            patch.object(type(self.env["care.sla.clock"]), "_wake_up", counted),
+        ):
+            self._cron_at(MONDAY_10)
+        self.assertEqual(sizes, [4, 4, 2])
+        self.assertEqual(set(cases.clock_ids.mapped("state")), {"running"})
+        self.assertFalse(self.company.care_sla_woken_at, "it is done with")
+
+    @quiet
+    def test_a_cron_that_was_killed_half_way_goes_on(self):
+        calendar, hours, cases = self._waiting(3)
+        self._mend(calendar, hours)
+        with patch(f"{CLOCK}.WAKE_BATCH", 2), self._at(MONDAY_10):
+            self.env["care.sla.clock"].sudo()._claim_waiting()._wake_up()
+            self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual(len(cases.clock_ids.filtered("next_at")), 2)
+        self._cron_at(MONDAY_10)
+        self.assertEqual(set(cases.clock_ids.mapped("state")), {"running"})
+
+    @quiet
+    def test_what_cannot_be_planned_yet_is_tried_once_for_each_time_that_something_is_mended(self):
+        calendar, hours, cases = self._waiting(2)
+        with self._at(MONDAY_10):
+            self.policy.name = "Another name"
+            self.env.flush_all()
+        self._cron_at(MONDAY_10)
+        self.assertEqual(set(cases.clock_ids.mapped("state")), {"failed"})
+        self.assertEqual(set(cases.clock_ids.mapped("attempts")), {1})
+        self.assertFalse(self.company.care_sla_woken_at)
+        self._mend(calendar, hours)
+        self._cron_at(MONDAY_10)
+        self.assertEqual(set(cases.clock_ids.mapped("state")), {"running"})
+
+    def test_nothing_is_noted_where_nothing_waits(self):
+        self._case_at(MONDAY_9)
+        self.policy.name = "Another name"
+        self.assertFalse(self.company.care_sla_woken_at)

@@ -246,7 +246,7 @@ class TestNextDue(SlaCase):
             clocks.mapped("due_at")
             self.env.flush_all()
             before = self.env.cr.sql_log_count
-            clocks._show_on_cases()
+            clocks._show_on_records()
             self.env.flush_all()
             return self.env.cr.sql_log_count - before
 

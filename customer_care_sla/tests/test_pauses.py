@@ -53,6 +53,21 @@ class TestPauses(SlaCase):
         self._stage(case, "waiting_customer", MONDAY_13)
         self.assertEqual(self._clock(case, "resolution").state, "running")
 
+    def test_what_has_no_time_left_is_due_when_it_goes_on_and_not_while_it_stood_still(self):
+        self.policy.target_ids.filtered(lambda line: line.measure == "resolution").amount = 1
+        case = self._case_at("2026-11-27 08:00:00")  # Friday, at the opening
+        clock = self._clock(case, "resolution")
+        self.assertEqual(str(clock.due_at), "2026-11-30 08:00:00")
+        # in the evening nothing is left but the night, and it stands still all of Monday
+        self._stage(case, "waiting_customer", "2026-11-27 17:00:00")
+        self.assertEqual(clock.remaining, 0)
+        self._stage(case, "progress", "2026-12-01 04:00:00")
+        self.assertEqual(str(clock.due_at), "2026-12-01 04:00:00")
+        with self._at("2026-12-01 04:00:00"):
+            self.assertFalse(clock.is_late)
+        self._stage(case, "waiting_customer", "2026-12-01 04:00:00")
+        self.assertFalse(clock.breached_at)
+
     def test_the_pause_shows_what_the_customer_was_asked_and_when(self):
         case = self._case_at(MONDAY_9)
         for moment, text in ((MONDAY_10, "Which model is it?"), (MONDAY_17, "Are you there?")):

@@ -6,7 +6,7 @@ from odoo.tests import BaseCase
 
 from odoo.addons.customer_care.tools.worktime import WorkTime
 
-from ..tools.replay import Stretch, Terms, replay
+from ..tools.replay import Stretch, Terms, asked, open_from, renewed, replay
 
 HOUR = 3600
 #: Monday to Friday, nine to five, in UTC; 2 November 2026 is a Monday.
@@ -152,8 +152,14 @@ class TestReplay(BaseCase):
         history = [("2 09:00", "open"), ("2 12:00", "cancelled")]
         run = self._one(history)
         self.assertEqual((run.state, run.decided), ("cancelled", False))
+        self.assertEqual(run.ended, at("2 12:00"))
         run = self._one([*history, ("3 12:00", "open"), ("3 16:00", "resolved")])
         self.assertEqual((run.due, run.late, run.decided), (at("3 17:00"), False, True))
+
+    def test_what_is_cancelled_when_it_is_late_already_is_broken(self):
+        run = self._one([("2 09:00", "open"), ("3 11:00", "cancelled")])
+        self.assertEqual((run.state, run.decided, run.late), ("cancelled", True, True))
+        self.assertEqual((run.due, run.late_seconds), (at("2 17:00"), 2 * HOUR))
 
     def test_an_answer_while_it_is_cancelled_keeps_nothing(self):
         history = [("2 09:00", "open"), ("2 12:00", "cancelled"), ("3 12:00", "open")]
@@ -174,3 +180,68 @@ class TestReplay(BaseCase):
     def test_nothing_after_now_is_known(self):
         run = self._one([("2 09:00", "open"), ("3 09:00", "resolved")], now="2 12:00")
         self.assertEqual((run.state, run.ended), ("running", None))
+
+    def test_what_is_cancelled_stays_so_where_it_is_made_anew(self):
+        history = [("2 09:00", "open"), ("2 12:00", "cancelled"), ("3 12:00", "open")]
+        run = self._one(history, terms=Terms(resumes=False), answered=["3 13:00"])
+        self.assertEqual((run.state, run.ended), ("cancelled", at("2 12:00")))
+
+    def test_what_was_over_before_it_began_ends_nothing(self):
+        history = [("1 09:00", "open"), ("1 10:00", "resolved"), ("1 11:00", "open")]
+        run = self._one([*history, ("2 12:00", "resolved")])
+        self.assertEqual((run.started, run.ended), (at("2 09:00"), at("2 12:00")))
+
+    def test_what_keeps_it_in_the_second_in_which_the_record_moves_on_came_first(self):
+        history = [("2 09:00", "open"), ("2 12:00", "cancelled")]
+        self.assertEqual(self._one(history, answered=["2 12:00"]).state, "met")
+
+    def test_when_a_record_is_open_from_a_moment_on(self):
+        history = stretches(("2 09:00", "open"), ("2 12:00", "resolved"), ("3 12:00", "waiting"))
+        for moment, expected in (
+            ("1 09:00", "2 09:00"),
+            ("2 09:00", "2 09:00"),
+            ("2 11:00", "2 11:00"),
+            ("2 12:00", "3 12:00"),
+            ("4 12:00", "4 12:00"),
+        ):
+            self.assertEqual(open_from(history, at(moment)), at(expected))
+        self.assertIsNone(open_from(history[:2], at("2 13:00")))
+
+    def _player(self, history, answered, terms):
+        def play(start):
+            answers = [at(text) for text in answered if at(text) > start]
+            return replay(
+                HOURS,
+                lambda known, start: known.add(start, 2 * HOUR),
+                start,
+                stretches(*history),
+                at("30 09:00"),
+                terms,
+                answers,
+            )[0]
+
+        return play
+
+    def test_what_is_promised_again_and_again_ends_with_the_record_and_begins_with_it(self):
+        history = [("2 09:00", "open"), ("2 14:00", "resolved"), ("3 09:00", "open")]
+        play = self._player(history, ["2 10:00", "2 13:00", "2 15:00"], Terms(resumes=False))
+        runs = renewed(play, at("2 09:00"), stretches(*history))
+        self.assertEqual(
+            [(run.started, run.ended, run.late) for run in runs],
+            [
+                (at("2 09:00"), at("2 10:00"), False),
+                (at("2 10:00"), at("2 13:00"), True),
+                (at("2 13:00"), at("2 14:00"), False),
+                (at("3 09:00"), None, True),
+            ],
+        )
+
+    def test_who_asks_twice_waits_once(self):
+        history = [("2 09:00", "open")]
+        play = self._player(history, ["2 12:00"], Terms())
+        asks = [at(text) for text in ("2 10:00", "2 11:00", "2 13:00", "2 14:00")]
+        runs = asked(play, asks)
+        self.assertEqual(
+            [(run.started, run.ended, run.late) for run in runs],
+            [(at("2 10:00"), at("2 12:00"), False), (at("2 13:00"), None, True)],
+        )

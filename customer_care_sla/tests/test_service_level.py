@@ -117,6 +117,79 @@ class TestServiceLevel(ServiceLevelCase):
         self.assertEqual(about.policy_id, self.key)
         self.assertEqual(self._clock(self._case_at(MONDAY_9)).policy_id, self.policy)
 
+    def _line(self, order, product, quantity=1):
+        return self.env["sale.order.line"].create(
+            {"order_id": order.id, "product_id": product.id, "product_uom_qty": quantity}
+        )
+
+    def test_a_level_that_is_sold_later_holds_for_the_journey_and_its_open_cases(self):
+        contract = self._contract()
+        self.tier.product_ids = contract
+        for name, tiers, hours in (("All", [], 8), ("Founders", self.tier.ids, 1)):
+            self._sla(
+                [("contact", "any", "hours", hours)],
+                name=name,
+                about="care.journey",
+                tier_ids=tiers,
+            )
+        with self._at(MONDAY_9):
+            journey = self._journey(self._confirmed())
+        case = self._case_at(MONDAY_9, journey_id=journey.id)
+        self.assertEqual(
+            (journey.clock_ids.seconds, self._clock(case).policy_id), (8 * 3600, self.policy)
+        )
+        with self._at(MONDAY_10):
+            line = self._line(journey.order_id.with_user(self.rep), contract)
+            self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual(journey.sold_tier_id, self.tier)
+        self.assertEqual(journey.clock_ids.seconds, 3600)
+        self.assertEqual(self._clock(case).policy_id, self.key)
+        later = self._case_at(MONDAY_10, journey_id=journey.id)
+        self.assertEqual(self._clock(later).policy_id, self.key)
+        # it is not sold after all
+        with self._at(MONDAY_10):
+            line.product_uom_qty = 0
+            self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertFalse(journey.sold_tier_id)
+        self.assertEqual(self._clock(case).policy_id, self.policy)
+
+    def test_a_level_that_is_sold_later_never_takes_a_better_one_away(self):
+        better = self.env["care.tier"].create({"name": "Better", "sequence": 0})
+        worse = self.env["care.tier"].create({"name": "Worse", "sequence": 99})
+        for tier in (better, worse):
+            tier.product_ids = self._contract()
+        self._tier(self.tier)
+        journey = self._journey(self._confirmed())
+        self._tier(False)
+        self._line(journey.order_id, worse.product_ids)
+        self.assertEqual(journey.sold_tier_id, self.tier, "what they had when it was confirmed")
+        line = self._line(journey.order_id, better.product_ids)
+        self.assertEqual(journey.sold_tier_id, better)
+        line.product_uom_qty = 0
+        self.assertEqual(journey.sold_tier_id, self.tier)
+
+    def test_another_product_on_a_line_sells_another_level(self):
+        contract = self._contract()
+        self.tier.product_ids = contract
+        journey = self._journey(self._confirmed())
+        line = self._line(journey.order_id, self.product)
+        self.assertFalse(journey.sold_tier_id)
+        line.product_id = contract
+        self.assertEqual(journey.sold_tier_id, self.tier)
+
+    def test_lines_of_quotations_change_nothing(self):
+        contract = self._contract()
+        self.tier.product_ids = contract
+        order = self._order()
+        self._line(order, contract)
+        self.assertFalse(order.care_journey_ids)
+        journey = self._journey(self._confirmed())
+        before = journey.write_date
+        self._line(journey.order_id, self.product)
+        self.assertEqual((journey.sold_tier_id.id, journey.write_date), (False, before))
+
     def test_the_better_one_of_what_is_sold_and_the_customers_tier_holds(self):
         better = self.env["care.tier"].create({"name": "Better", "sequence": 0})
         worse = self.env["care.tier"].create({"name": "Worse", "sequence": 99})

@@ -49,11 +49,12 @@ def same_hours(one, other):
 def moved(hours, due, since, until):
     """When a promise is due that stood still from ``since`` to ``until``.
 
-    What was late before stays due when it was.
+    What was late before stays due when it was. What had no time left, and could be done at the
+    opening at the earliest, is due when it goes on: not at a moment at which it stood still.
     """
     if due < since:
         return due
-    return hours.add(due, hours.elapsed(since, until))
+    return max(until, hours.add(due, hours.elapsed(since, until)))
 
 
 def due_after(hours, due, stills):

@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from . import clockwork
 
+#: Categories of stages in which somebody works on a record.
+WORKING = ("open", "waiting")
+
 
 class Stretch(NamedTuple):
     """What a record was like from ``since`` until the next stretch."""
@@ -20,6 +23,8 @@ class Stretch(NamedTuple):
     #: whom it waited for, if anybody
     waiting_for: str = ""
     stage_id: int = 0
+    #: which time the record was under way
+    cycle: int = 1
 
 
 class Terms(NamedTuple):
@@ -34,13 +39,15 @@ class Terms(NamedTuple):
     #: when the record is open again: ``new`` is another promise, ``resume`` the same one, and
     #: "" none: what was kept is kept
     reopens: str = ""
+    #: whether what was cancelled goes on when the record is open again
+    resumes: bool = True
 
 
 class Run(NamedTuple):
     """What became of one promise.
 
     :ivar due: with all that it stood still
-    :ivar ended: when it was kept, or None
+    :ivar ended: when it was kept or cancelled, or None
     :ivar str state: ``met``, ``cancelled``, ``running`` or ``paused``
     :ivar bool late: it was due before it was kept, or paused, or before now
     :ivar int late_seconds: working seconds between; 0 when all of it was outside of hours
@@ -55,8 +62,8 @@ class Run(NamedTuple):
 
     @property
     def decided(self):
-        """Whether it is known if the promise was kept."""
-        return self.state == "met" or (self.late and self.state != "cancelled")
+        """Whether it is known if the promise was kept: broken it is as soon as it is late."""
+        return self.state == "met" or self.late
 
 
 class _Clock:
@@ -107,7 +114,7 @@ class _Clock:
         return Run(
             self.started,
             self.due,
-            self.since if self.state == "met" else None,
+            self.since if self.state in ("met", "cancelled") else None,
             self.state,
             late,
             self.hours.elapsed(self.due, until) if late else 0,
@@ -117,6 +124,8 @@ class _Clock:
 def replay(hours, plan, start, stretches, now, terms, answers=()):
     """Play what happened to a record under a promise.
 
+    What keeps a promise in the very second in which its record moves on came first.
+
     :param plan: called with the hours and a start, gives when it is due
     :param stretches: all of the record's, in their order
     :param datetime now: nothing after it is known
@@ -125,9 +134,10 @@ def replay(hours, plan, start, stretches, now, terms, answers=()):
     :return: list of :class:`Run`: one, and more where each reopening makes another promise
     """
     clock, runs = _Clock(hours, plan, start, terms), []
-    events = [(max(stretch.since, start), 0, stretch) for stretch in stretches]
-    events += [(max(answer, start), 1, None) for answer in answers]
-    for at, _answer, stretch in sorted(events, key=lambda event: event[:2]):
+    stretches = under_way_from(stretches, start)
+    events = [(max(stretch.since, start), 1, stretch) for stretch in stretches]
+    events += [(max(answer, start), 0, None) for answer in answers]
+    for at, _moved, stretch in sorted(events, key=lambda event: event[:2]):
         if at > now:
             break
         live = clock.state in ("running", "paused")
@@ -138,7 +148,7 @@ def replay(hours, plan, start, stretches, now, terms, answers=()):
             continue
         ending = _ending(stretch, terms)
         if not live and not ending:
-            if clock.state == "met" and not terms.reopens:
+            if not (terms.reopens if clock.state == "met" else terms.resumes):
                 break
             if terms.reopens == "new":
                 runs.append(clock.run(now))
@@ -158,8 +168,50 @@ def replay(hours, plan, start, stretches, now, terms, answers=()):
     return [*runs, clock.run(now)]
 
 
+def renewed(play, start, stretches):
+    """What is promised again as soon as it was kept, as long as the record is under way.
+
+    :param play: called with a start, gives the :class:`Run` of that promise
+    :return: list of :class:`Run`
+    """
+    runs = []
+    while start is not None:
+        runs.append(play(start))
+        ended = runs[-1].ended
+        start = ended and open_from(stretches, ended)
+    return runs
+
+
+def asked(play, asks):
+    """What is promised to each who asks, unless somebody waits already.
+
+    :param play: as for :func:`renewed`
+    :param asks: moments, in their order
+    :return: list of :class:`Run`
+    """
+    runs = []
+    for ask in asks:
+        if not runs or (runs[-1].ended and runs[-1].ended < ask):
+            runs.append(play(ask))
+    return runs
+
+
+def under_way_from(stretches, moment):
+    """The stretch of this moment, and those after it."""
+    before = [stretch for stretch in stretches if stretch.since <= moment]
+    return [*before[-1:], *stretches[len(before) :]]
+
+
+def open_from(stretches, moment):
+    """The first moment from this one on at which the record is under way, or None."""
+    for stretch in under_way_from(stretches, moment):
+        if stretch.category in WORKING:
+            return max(stretch.since, moment)
+    return None
+
+
 def _ending(stretch, terms):
     """How this stretch ends a promise; empty when it does not."""
-    if not terms.over or stretch.category in ("open", "waiting"):
+    if not terms.over or stretch.category in WORKING:
         return ""
     return "cancelled" if stretch.category == "cancelled" else terms.over

@@ -47,7 +47,7 @@ export class CarePromisesField extends Component {
         this.orm = useService("orm");
         this.action = useService("action");
         this.names = NAMES;
-        this.state = useState({opened: {}, lines: {}});
+        this.state = useState({opened: {}, lines: {}, missing: null});
         onWillUpdateProps(() => this.reload());
     }
 
@@ -119,6 +119,9 @@ export class CarePromisesField extends Component {
             .map((promise) => promise.resId)
             .filter((id) => this.state.opened[id]);
         await this.load(ids);
+        if (this.state.missing) {
+            await this.loadMissing();
+        }
     }
 
     async load(ids) {
@@ -169,6 +172,27 @@ export class CarePromisesField extends Component {
 
     time(seconds) {
         return seconds ? span(seconds) : "–";
+    }
+
+    // ------------------------------------------------------------
+    // What is not promised
+    // ------------------------------------------------------------
+
+    async toggleMissing() {
+        if (this.state.missing) {
+            this.state.missing = null;
+        } else {
+            await this.loadMissing();
+        }
+    }
+
+    /** From the field `not_promised` of the record, which is worked out when it is read. */
+    async loadMissing() {
+        const {resId, resModel} = this.props.record;
+        if (resId) {
+            const [row] = await this.orm.read(resModel, [resId], ["not_promised"]);
+            this.state.missing = row.not_promised;
+        }
     }
 
     openDetails(promise) {
