@@ -42,70 +42,96 @@ class CareSurveyScore(models.Model):
         return texts
 
     @api.model
-    def _open_of(self, records, column):
+    def _open_of(self, column, ids):
         """The scores of these records."""
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "customer_care_survey.care_survey_score_action"
         )
-        action["domain"] = [(column, "in", records.ids)]
+        action["domain"] = [(column, "in", ids)]
         action["context"] = {}
         return action
 
 
-class ResPartner(models.Model):
-    _inherit = "res.partner"  # pylint: disable=consider-merging-classes-inherited
+class CareScoredMixin(models.AbstractModel):
+    """Whom or what answers are about, with their figures."""
+
+    _name = "care.scored.mixin"
+    _description = "What survey answers are about"
+
+    #: Many2one of the scores that leads here.
+    _care_score_column = None
 
     care_score_figures = fields.Char(
         "Survey Scores",
         compute="_compute_care_score_figures",
         groups="customer_care.group_agent",
-        help="Of the customer with all contacts, and in brackets how many answers.",
+        help="Of the answers that you may see, and in brackets how many.",
     )
 
+    def _care_scored(self):
+        """Where the answers are about something beside the record: dict record -> that."""
+        return {record: record for record in self}
+
     def _compute_care_score_figures(self):
-        texts = self.env["care.survey.score"]._figures(
-            "commercial_partner_id", self.commercial_partner_id.ids
-        )
-        for partner in self:
-            partner.care_score_figures = texts.get(partner.commercial_partner_id.id, False)
+        scored = self._care_scored()
+        ids = {number for about in scored.values() for number in about.ids}
+        texts = self.env["care.survey.score"]._figures(self._care_score_column, list(ids))
+        for record in self:
+            about = scored[record]
+            record.care_score_figures = len(about) == 1 and texts.get(about.id) or False
+
+    def action_care_open_scores(self):
+        about = [number for mine in self._care_scored().values() for number in mine.ids]
+        return self.env["care.survey.score"]._open_of(self._care_score_column, about)
+
+
+class ResPartner(models.Model):
+    """Customers: with all contacts."""
+
+    _name = "res.partner"
+    _inherit = ["res.partner", "care.scored.mixin"]
+
+    _care_score_column = "commercial_partner_id"
+
+    def _care_scored(self):
+        return {partner: partner.commercial_partner_id for partner in self}
 
 
 class CareTeam(models.Model):
-    _inherit = "care.team"
+    """Teams: of what they looked after."""
 
-    score_figures = fields.Char(
-        "Survey Scores",
-        compute="_compute_score_figures",
-        help="Of answers about what the team looked after, and in brackets how many.",
-    )
+    _name = "care.team"
+    _inherit = ["care.team", "care.scored.mixin"]
 
-    def _compute_score_figures(self):
-        scores = self.env["care.survey.score"]
-        texts = scores._figures("team_id", self.ids) if scores.has_access("read") else {}
-        for team in self:
-            team.score_figures = texts.get(team.id, False)
+    _care_score_column = "team_id"
 
-    def action_open_scores(self):
-        return self.env["care.survey.score"]._open_of(self, "team_id")
+
+class CareStage(models.Model):
+    """Stages: of what was there, for their curator."""
+
+    _name = "care.stage"
+    _inherit = ["care.stage", "care.scored.mixin"]
+
+    _care_score_column = "stage_id"
 
 
 class ProductProduct(models.Model):
-    _inherit = "product.product"
+    _name = "product.product"
+    _inherit = ["product.product", "care.scored.mixin"]
 
-    care_score_figures = fields.Char(
-        "Survey Scores",
-        compute="_compute_care_score_figures",
-        groups="customer_care.group_agent",
-        help="Of answers about this product, and in brackets how many.",
-    )
+    _care_score_column = "product_id"
 
-    def _compute_care_score_figures(self):
-        texts = self.env["care.survey.score"]._figures("product_id", self.ids)
-        for product in self:
-            product.care_score_figures = texts.get(product.id, False)
 
-    def action_care_open_scores(self):
-        return self.env["care.survey.score"]._open_of(self, "product_id")
+class ProductTemplate(models.Model):
+    """Products of one variant show its figures; the others have them on each variant."""
+
+    _name = "product.template"
+    _inherit = ["product.template", "care.scored.mixin"]
+
+    _care_score_column = "product_id"
+
+    def _care_scored(self):
+        return {template: template.product_variant_ids for template in self}
 
 
 class CareSurveyInvitation(models.Model):

@@ -123,7 +123,12 @@ class TestResult(CareSurveyCase):
                 action = result.action_open_scores()
                 self.assertEqual(self.env["care.survey.score"].search(action["domain"]), score)
         self.assertEqual(product.care_score_figures, "NPS 100 (only 1)")
-        self.assertEqual(self.team.score_figures, "NPS 100 (only 1)")
+        self.assertEqual(product.product_tmpl_id.care_score_figures, "NPS 100 (only 1)")
+        self.assertEqual(self.team.care_score_figures, "NPS 100 (only 1)")
+        stage = case.stage_id
+        self.assertEqual(stage.care_score_figures, "NPS 100 (only 1)")
+        action = stage.action_care_open_scores()
+        self.assertEqual(self.env["care.survey.score"].search(action["domain"]).case_id, case)
         self.assertEqual(self.customer.care_score_figures, "NPS 100 (only 1)")
 
     def test_answer_about_a_journey_has_its_figure(self):
