@@ -12,9 +12,7 @@ class CareSurveyInvitation(models.Model):
     def _run_due(self):
         # what was not delivered has to be, before anybody is reminded of it
         waiting = self.filtered(
-            lambda row: (
-                row.sent_at and not row.answered_at and row.user_input_id.state != "done"
-            )
+            lambda row: row.sent_at and not row.answered_at and row.user_input_id.state != "done"
         )
         again = waiting._deliver_again()
         return super(CareSurveyInvitation, self - again)._run_due()

@@ -212,7 +212,7 @@ class TestAskHistories(CareSurveyCase):
             with self.subTest(seed=seed), self.env.cr.savepoint() as savepoint:
                 rows = self._history(rng)
                 # what is skipped for another reason takes nobody's place
-                rows.filtered(lambda row: rng.random() < 0.2).write({"cycle": 2})
+                rows.filtered(lambda row, rng=rng: rng.random() < 0.2).write({"cycle": 2})
                 rng.choice(rows.trigger_id).active = False
                 outcomes = [self._ended(rows, rng, batch) for batch in (500, 1, 4)]
                 self.assertIn("sent", outcomes[0].values())
