@@ -173,6 +173,31 @@ def run_crons(env, meet, batch, patience):
 """
 
 
+#: For code on the scene: `people_count` customers, each with a closed case that they are about to
+#: be asked about; `people`, `closed` and `invitations` are in the same order.
+ASKED = """
+env.ref('customer_care_survey.trigger_case_closed').write(
+    {'active': True, 'delay_count': 0, 'reminder_count': 1, 'reminder_days': 1})
+people = env['res.partner'].create([
+    {'name': f'Asked {i}', 'email': f'asked{i}@example.com'} for i in range(people_count)])
+
+def close_cases(customers):
+    cases = env['care.case'].create([{
+        'name': customer.name, 'partner_id': customer.id, 'team_id': team, 'owner_id': agent,
+        'kind': 'enquiry', 'resolution': 'Mended'} for customer in customers])
+    cases.action_resolve()
+    for case in cases:
+        case._customer_answers('yes')
+    return cases
+
+closed = close_cases(people)
+invitations = env['care.survey.invitation'].search(
+    [('case_id', 'in', closed.ids)]).sorted(lambda row: row.case_id.id)
+assert len(invitations) == people_count
+env.cr.commit()
+"""
+
+
 @pytest.fixture(scope="session")
 def scene(care_env):
     """A template database with :data:`SCENE` in it, and the ids: `.database`, `["orders"]`."""
@@ -340,6 +365,20 @@ BROKEN = {
     "a notice told twice": """
         SELECT kind, case_id, journey_id, occurrence, count(*) FROM care_notice
         GROUP BY 1, 2, 3, 4 HAVING count(*) > 1""",
+    "somebody asked twice within the quiet days": """
+        SELECT a.id, b.id FROM care_survey_invitation a
+        JOIN care_survey_invitation b ON b.address = a.address AND b.company_id = a.company_id
+            AND b.id > a.id
+        JOIN res_company c ON c.id = a.company_id
+        WHERE a.address ~ '^(c|asked)[0-9]+@example.com$'
+            AND a.sent_at > b.sent_at - interval '1 day' * c.care_survey_gap_days
+            AND b.sent_at > a.sent_at - interval '1 day' * c.care_survey_gap_days""",
+    "a survey that was not sent and nobody knows why": """
+        SELECT id FROM care_survey_invitation WHERE state = 'skipped' AND skip_reason IS NULL""",
+    "a survey that was sent without a link, or a link that was not sent": """
+        SELECT id FROM care_survey_invitation
+        WHERE address ~ '^(c|asked)[0-9]+@example.com$'
+            AND (sent_at IS NULL) <> (user_input_id IS NULL)""",
     "a record whose category is not its stage's": """
         SELECT c.id FROM care_case c JOIN care_stage s ON s.id = c.stage_id
         WHERE s.category IS DISTINCT FROM c.stage_category

@@ -2,7 +2,7 @@
 
 import re
 
-from support import Visitor, assert_all_once, together
+from support import ASKED, Visitor, assert_all_once, together
 
 pytest_plugins = ("support",)
 
@@ -335,6 +335,99 @@ def test_customers_and_staff_answering_while_all_the_crons_run_lose_nothing(crew
         "SELECT n.state, count(*) FROM care_notice n WHERE n.kind = 'case_reopened'"
         f" AND n.case_id IN ({answered}) GROUP BY 1"
     ) == [("done", 2)]
+    assert_all_once(rows)
+
+
+def test_customers_refuse_and_answer_and_cases_are_cancelled_while_the_cron_sends_surveys(
+    crew, scene, rows
+):
+    *_others, runs = crew(
+        ASKED
+        + """
+env.company.write({'care_survey_gap_days': 0, 'care_survey_max': 0})
+first = invitations[:16]
+first._run_due()
+assert set(first.mapped('state')) == {'sent'}
+# due at this very moment: eight are asked again, eight reminded, eight asked
+close_cases(people[:8])
+first[8:].write({'next_at': env.cr.now()})
+first, closed = first.ids, closed.ids
+env.cr.commit()
+
+def refuse(env, meet):
+    meet()
+    for row in first[:8]:
+        retried(env, lambda: (
+            env['care.survey.invitation'].sudo().browse(row)._stop('all'), env.flush_all()))
+
+def answer(env, meet):
+    def do(row):
+        answers = env['care.survey.invitation'].sudo().browse(row).user_input_id
+        answers._mark_in_progress()
+        for question in answers.predefined_question_ids.filtered('care_measure'):
+            answers._save_lines(question, str(question.scale_max))
+        answers._mark_done()
+
+    meet()
+    for row in first[8:]:
+        retried(env, lambda: (do(row), env.flush_all()))
+
+def cancel(env, meet):
+    def do(case):
+        case.cancel_reason = 'A duplicate'
+        case.action_cancel()
+
+    meet()
+    for case in env['care.case'].with_user(agent).browse(closed[16:]):
+        retried(env, lambda: (do(case), env.flush_all()))
+
+result = crew((refuse,), (answer,), (cancel,), (run_crons, 2, 1.5))
+env.invalidate_all()
+for _again in range(2):
+    for name in planned:
+        env[name]._cron_run_due()
+""",
+        people_count=24,
+        team=scene["team"],
+        agent=scene["agent"],
+    )
+    assert runs, "the cron did not run beside the others"
+
+    def asked(numbers):
+        """State, reason, reminders, mails and scores of each invitation of these people."""
+        names = ", ".join(f"'Asked {number}'" for number in numbers)
+        return rows(
+            "SELECT i.state, coalesce(i.skip_reason, ''), i.reminder_count,"
+            " (SELECT count(*) FROM mail_mail m JOIN mail_message b ON b.id = m.mail_message_id"
+            "  WHERE b.model = 'care.survey.invitation' AND b.res_id = i.id),"
+            " (SELECT count(*) FROM care_survey_score s WHERE s.invitation_id = i.id)"
+            " FROM care_survey_invitation i JOIN res_partner p ON p.id = i.partner_id"
+            f" WHERE p.name IN ({names}) ORDER BY i.id"
+        )
+
+    refused = asked(range(8))
+    assert refused[:8] == [("sent", "", 0, 1, 0)] * 8
+    assert len(refused) == 16
+    # asked just before they refused, or not any more
+    assert set(refused[8:]) <= {("sent", "", 0, 1, 0), ("skipped", "opted_out", 0, 0, 0)}
+    assert rows(
+        "SELECT c.choice, count(*) FROM care_survey_consent c JOIN res_partner p"
+        " ON p.id = c.partner_id WHERE p.name LIKE 'Asked %' GROUP BY 1"
+    ) == [("no", 8)]
+    # each answer is there once, whether the reminder was faster or not
+    answered = asked(range(8, 16))
+    assert len(answered) == 8
+    assert set(answered) <= {("done", "", 0, 1, 1), ("done", "", 1, 2, 1)}
+    cancelled = asked(range(16, 24))
+    assert len(cancelled) == 8
+    assert set(cancelled) <= {
+        ("sent", "", 0, 1, 0),
+        ("cancelled", "record_over", 0, 0, 0),
+        ("skipped", "record_over", 0, 0, 0),
+    }
+    assert rows(
+        "SELECT count(*) FROM care_survey_invitation WHERE error IS NOT NULL OR state = 'failed'"
+    ) == [(0,)]
     assert_all_once(rows)
 
 

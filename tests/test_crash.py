@@ -2,15 +2,18 @@
 
 import signal
 
-from support import NOT_IN_SCENE, Visitor, assert_all_once
+import pytest
+from support import ASKED, NOT_IN_SCENE, Visitor, assert_all_once
 
 pytest_plugins = ("support",)
 
 #: What every kind of planned row has made, as a person would see it: no ids, no moments.
 SNAPSHOT = """
 def made(model, ident):
-    # a cron makes actions: which numbers they get depends on what was rolled back
-    return f"CASE {model} WHEN 'care.action' THEN 0 ELSE {ident} END"
+    # a cron makes actions and invitations of regular surveys: which numbers they get depends on
+    # what was rolled back
+    return (f"CASE WHEN {model} IN ('care.action', 'care.survey.invitation') THEN 0"
+            f" ELSE {ident} END")
 
 def snapshot(env):
     env.cr.commit()
@@ -48,9 +51,13 @@ def snapshot(env):
     return seen
 
 def models(env):
-    # the clocks before a policy is applied, which looks at what is due by itself
+    # the clocks before a policy is applied, which looks at what is due by itself; regular surveys
+    # before anything is sent, which depends on what is more important and already planned
+    def order(name):
+        return {'care.sla.apply': 'z', 'care.survey.round': 'a'}.get(name, name)
+
     return [name for name in sorted(env.registry.descendants(['care.due.mixin'], '_inherit'),
-                                    key=lambda name: (name == 'care.sla.apply', name))
+                                    key=order)
             if not env[name]._abstract and env[name]._due_cron]
 
 def run_all(env):
@@ -125,8 +132,12 @@ def stuck_in(env, meet, name, after, flag):
     time.sleep(600)
 
 def kill_in_the_middle(env, name, after):
+    return kill(stuck_in, name, after)
+
+def kill(work, *args):
+    # kill who does this work, when it says so
     read, write = os.pipe()
-    victim = mate(stuck_in, name, after, write)
+    victim = mate(work, *args, write)
     word = os.read(read, 1)
     victim.kill()
     env.cr.rollback()
@@ -197,6 +208,108 @@ result = (snapshot(env), killed)
         if row[-2] == "True" and row[-1] != "False"
     ]
     assert_all_once(rows)
+
+
+#: The cron that asks, stopped for ever at a point of a batch.
+STOPS = """
+def stop_at(env, meet, point, times, flag):
+    model = type(env['care.survey.invitation'])
+    model._due_batch = 4
+    owner, name = {
+        'the link is made': (type(env['survey.user_input']), 'create'),
+        'the mail is queued': (model, '_mail'),
+        'it is committed': (type(env['ir.cron']), '_commit_progress'),
+    }[point]
+    work, done = getattr(owner, name), []
+
+    def slow(records, *args, **kwargs):
+        result = work(records, *args, **kwargs)
+        if name != '_mail' or records:
+            done.append(name)
+        if len(done) == times:
+            records.env.flush_all()
+            os.write(flag, b'x')
+            time.sleep(600)
+        return result
+
+    setattr(owner, name, slow)
+    env['care.survey.invitation']._cron_run_due()
+    os.write(flag, b'-')
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(
+    ("point", "times", "sent"),
+    [
+        # the first batch of four is committed, the second is cut off
+        ("the link is made", 2, 4),
+        ("the mail is queued", 2, 4),
+        # the cron commits once before it begins
+        ("it is committed", 3, 8),
+    ],
+)
+def test_the_cron_that_asks_is_killed_when(point, times, sent, crew, scene, rows):
+    """Nobody is asked twice, and nobody lost; nor of those who are reminded."""
+    given = {"people_count": 12, "team": scene["team"], "agent": scene["agent"]}
+    killed, asked, between = crew(
+        KILLS
+        + STOPS
+        + ASKED
+        + """
+killed = kill(stop_at, point, times)
+env.invalidate_all()
+between = invitations.mapped('state')
+for _again in range(2):
+    env['care.survey.invitation']._cron_run_due()
+result = killed, invitations.ids, between
+""",
+        point=point,
+        times=times,
+        **given,
+    )
+    assert killed, "the cron did not come there"
+    assert sorted(between) == ["planned"] * (12 - sent) + ["sent"] * sent
+
+    ours = f"i.id IN ({', '.join(map(str, asked))})"
+    mails = (
+        "SELECT i.state, i.reminder_count, count(m.id),"
+        " count(m.id) FILTER (WHERE m.body_html LIKE '%' || u.access_token || '%')"
+        " FROM care_survey_invitation i JOIN survey_user_input u ON u.id = i.user_input_id"
+        " LEFT JOIN mail_message b ON b.model = 'care.survey.invitation' AND b.res_id = i.id"
+        f" LEFT JOIN mail_mail m ON m.mail_message_id = b.id WHERE {ours} GROUP BY i.id"
+    )
+    answers = (
+        "SELECT count(*), count(DISTINCT u.partner_id), count(i.id) FROM survey_user_input u"
+        " LEFT JOIN care_survey_invitation i ON i.user_input_id = u.id"
+        " WHERE u.partner_id IN (SELECT partner_id FROM care_survey_invitation i"
+        f" WHERE {ours})"
+    )
+    assert rows(mails) == [("sent", 0, 1, 1)] * 12
+    assert rows(answers) == [(12, 12, 12)]
+
+    if point == "the link is made":
+        return
+    killed, between = crew(
+        KILLS
+        + STOPS
+        + """
+rows = env['care.survey.invitation'].browse(asked)
+rows.write({'next_at': env.cr.now()})
+killed = kill(stop_at, point, times)
+env.invalidate_all()
+between = rows.mapped('reminder_count')
+for _again in range(2):
+    env['care.survey.invitation']._cron_run_due()
+result = killed, between
+""",
+        asked=asked,
+        point=point,
+        times=times,
+    )
+    assert killed and sorted(between) == [0] * (12 - sent) + [1] * sent
+    assert rows(mails) == [("sent", 1, 2, 2)] * 12
+    assert rows(answers) == [(12, 12, 12)]
 
 
 def test_a_server_killed_while_its_crons_work_is_replaced_and_everything_is_done_once(

@@ -248,6 +248,117 @@ result = [len(order.care_journey_ids), bool(order.care_journey_ids.followup_ids)
     assert again == [1, True, True, True, []]
 
 
+#: One customer was asked and answered badly, another waits to be asked, a third has refused.
+SURVEYED = """
+customers = env['res.partner'].create([
+    {'name': f'Surveyed {i}', 'email': f'surveyed{i}@example.com'} for i in range(3)])
+cases = env['care.case'].create([{
+    'name': customer.name, 'partner_id': customer.id, 'kind': 'enquiry', 'resolution': 'Mended'}
+    for customer in customers])
+cases.action_resolve()
+for case in cases:
+    case._customer_answers('yes')
+model = env['care.survey.invitation']
+rows = model.search([('case_id', 'in', cases.ids)]).sorted(lambda row: row.case_id.id)
+rows[:2].write({'next_at': env.cr.now()})
+model._cron_run_due()
+answers = rows[0].user_input_id
+answers._mark_in_progress()
+for question in answers.predefined_question_ids:
+    answers._save_lines(question, '2' if question.question_type == 'scale' else 'Too late')
+answers._mark_done()
+model._cron_run_due()
+rows[1]._stop('kind')
+env.ref('customer_care_survey.trigger_services').active = True
+result = {
+    'states': rows.mapped('state'), 'mails': env['mail.mail'].search_count(
+        [('model', '=', 'care.survey.invitation'), ('state', '=', 'outgoing')]),
+    'case': rows.recovery_case_id.ids, 'rounds': env['care.survey.round'].search_count([]),
+    'cases': cases.ids,
+}
+"""
+#: As if a month had passed, with all crons running.
+A_MONTH_LATER = """
+for name in env.registry.descendants(['care.due.mixin'], '_inherit'):
+    if not env[name]._abstract and env[name]._due_cron:
+        env.cr.execute(f"UPDATE {env[name]._table} SET next_at = next_at - interval '30 days'"
+                       " WHERE next_at IS NOT NULL")
+        env.invalidate_all()
+        env[name]._cron_run_due()
+"""
+
+
+def test_surveys_on_live_cases_ask_nobody_about_the_past_and_leave_the_answers_alone(
+    bare, care_env, odoo_shell
+):
+    def count(table, where="true"):
+        return int(care_env.sql(bare, f"SELECT count(*) FROM {table} WHERE {where}")[0])
+
+    def answers():
+        return care_env.sql(
+            bare,
+            "SELECT u.id, u.state, u.partner_id, s.title->>'en_US', q.title->>'en_US',"
+            " l.value_scale, l.value_text_box FROM survey_user_input u"
+            " JOIN survey_survey s ON s.id = u.survey_id"
+            " LEFT JOIN survey_user_input_line l ON l.user_input_id = u.id"
+            " LEFT JOIN survey_question q ON q.id = l.question_id ORDER BY u.id, l.id",
+        )
+
+    install(care_env, bare, "customer_care")
+    odoo_shell(bare, LIVE)
+    core, given = traces(care_env, bare), answers()
+
+    # it comes later: nobody is asked about what was over before
+    install(care_env, bare, "customer_care_survey")
+    odoo_shell(bare, A_MONTH_LATER)
+    assert count("care_survey_invitation") == 0
+    assert count("mail_message", "model LIKE 'care.survey.%'") == 0
+    assert answers() == given
+
+    done = odoo_shell(bare, SURVEYED)
+    assert done["states"] == ["done", "sent", "planned"], done
+    assert done["mails"] == 2 and len(done["case"]) == 1 and done["rounds"] == 1, done
+    given = answers()
+    for question, answer in (("How likely are you", "2|"), ("What should we do", "|Too late")):
+        assert [
+            line for line in given if f"|How did we do?|{question}" in line and answer in line
+        ], given[-6:]
+
+    # it goes: the customers' answers stay, with their survey, and nothing else
+    uninstall(odoo_shell, bare, "customer_care_survey")
+    work = r"(gone: )?(message|activity|follower) of care\.(case|journey)$"
+    left = left_behind(core, traces(care_env, bare))
+    assert [line for line in left if not re.match(work, line)] == []
+    assert odoo_shell(bare, DANGLING) == []
+    assert answers() == given
+    assert count("mail_message", "model LIKE 'care.survey.%' OR model LIKE 'care.audit%'") == 0
+    assert count("mail_mail", "body_html LIKE '%/survey/%'") == 0, "a mail that nobody will stop"
+    assert count("care_case", f"id = {done['case'][0]} AND channel IS NOT NULL") == 1
+    assert odoo_shell(
+        bare,
+        """
+        answer = env['survey.user_input'].search([('state', '=', 'done')], order='id desc')[:1]
+        result = [answer.survey_id.question_ids == answer.predefined_question_ids,
+                  bool(answer.survey_id.get_formview_action()), answer.survey_id.active]
+        """,
+    ) == [True, True, True]
+
+    # it comes again: nobody is asked twice
+    install(care_env, bare, "customer_care_survey")
+    odoo_shell(bare, A_MONTH_LATER)
+    assert count("care_survey_invitation") == 0
+    assert count("mail_mail", "body_html LIKE '%/survey/%'") == 0
+    assert answers() == given
+    again = odoo_shell(bare, SURVEYED)
+    assert again["states"] == ["done", "sent", "planned"], again
+    assert again["mails"] == 2
+
+    # and goes for good, with the register
+    uninstall(odoo_shell, bare, "customer_care")
+    assert [line for line in traces(care_env, bare) if re.search(r"\bcare[._]", line)] == []
+    assert set(given) < set(answers())
+
+
 #: What a person edits, and how: XML id -> values.
 EDITED = {
     "customer_care.stage_case_new": {"name": "Just in", "days_limit": 3},

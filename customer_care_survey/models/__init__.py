@@ -4,6 +4,7 @@ from . import care_survey_round
 from . import care_survey_preview
 from . import care_survey_invitation
 from . import care_survey_guard
+from . import care_survey_undelivered
 from . import care_survey_score
 from . import care_owned_mixin
 from . import care_events

@@ -249,6 +249,29 @@ class CareSurveyInvitation(models.Model):
     # Running
     # ------------------------------------------------------------
 
+    @api.model
+    def _claim_due(self):
+        """What is due for one person comes in one batch, the most important first: who is
+        asked what must not hang on where a batch ends.
+        """
+        rows = super()._claim_due()
+        if not rows:
+            return rows
+        more = self.search(
+            [
+                *self._due_domain(),
+                ("id", "not in", rows.ids),
+                ("company_id", "in", rows.company_id.ids),
+                ("answered_at", "=", False),
+                "|",
+                ("partner_id", "in", rows.partner_id.ids),
+                ("address", "in", [a for a in rows.partner_id.mapped("email_normalized") if a]),
+            ]
+        )
+        rows |= more.try_lock_for_update(allow_referencing=True)
+        # cut in halves, it is still the most important that comes first
+        return rows.sorted(lambda row: row._rank())
+
     def _run_due(self):
         # without us noticing: our part of answering must never stop theirs
         self.filtered(

@@ -39,5 +39,35 @@ class MailMail(models.Model):
         if current_batch(self) is not None:
             # What staff may read of a mail is its message: it goes without the link, which
             # is the customer's alone. `body_html` is what is sent.
-            vals_list = [{**vals, "body": False} for vals in vals_list]
+            vals_list = [
+                {**vals, "body": False, "headers": repr(self._care_headers(vals))}
+                for vals in vals_list
+            ]
         return super().create(vals_list)
+
+    @api.model
+    def _care_headers(self, vals):
+        """What mail programs show their button "Unsubscribe" for (RFC 2369 and 8058).
+
+        :param dict vals: of a mail of a batch
+        """
+        record = self.env[vals["model"]].browse(vals["res_id"])
+        return {
+            "List-Unsubscribe": f"<{record._stop_url()}/oneclick>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            # nobody reads that somebody is on holiday
+            "X-Auto-Response-Suppress": "OOF",
+        }
+
+    def _postprocess_sent_message(
+        self, success_pids, success_emails, failure_reason=False, failure_type=None
+    ):
+        if failure_type:
+            # sudo: the engine's rows, whoever sends the mail
+            rows = self.env["care.survey.invitation"].sudo()
+            for mail in self.filtered(lambda mail: mail.model == rows._name):
+                reason = failure_reason or mail.failure_reason or failure_type
+                rows.browse(mail.res_id).exists()._mail_failed(failure_type, reason)
+        return super()._postprocess_sent_message(
+            success_pids, success_emails, failure_reason=failure_reason, failure_type=failure_type
+        )

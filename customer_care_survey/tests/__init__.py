@@ -16,3 +16,5 @@ from . import test_ask_stop
 from . import test_ask_histories
 from . import test_audit
 from . import test_service_matrix
+from . import test_undelivered
+from . import test_ask_costs

@@ -106,17 +106,22 @@ class TestAskHistories(CareSurveyCase):
             )
         return self.env["care.survey.invitation"].create(vals_list)
 
-    def _live(self, rows, rng):
-        """Run the cron at each moment at which something is due, at times in small batches."""
-        batch = rng.choice((3, 500))
-        moments = 0
+    def _live(self, rows, rng, batch=None, pause=timedelta()):
+        """Run the cron at each moment at which something is due, at times in small batches.
+
+        :param timedelta pause: how long nothing runs after each time
+        """
+        batch = batch or rng.choice((3, 500))
+        moments, now = 0, self.now
         with (
             patch.object(type(rows), "_due_batch", batch),
             patch.object(type(rows), "_mail", lambda rows, name: None),
         ):
             while pending := rows.filtered("next_at"):
-                with self._at(min(pending.mapped("next_at"))):
+                now = max(min(pending.mapped("next_at")), now)
+                with self._at(now):
                     self._tick()
+                now += pause
                 moments += 1
                 self.assertLess(moments, 1000, "it does not come to an end")
 
@@ -200,6 +205,36 @@ class TestAskHistories(CareSurveyCase):
             f"{day(row.planned_for)} until {day(row._until())}, sent {day(row.sent_at)}, "
             f"{row.skip_reason}"
         )
+
+    def test_the_same_rows_are_sent_and_skipped_whatever_the_size_of_batches(self):
+        for seed in SEEDS:
+            rng = random.Random(seed)
+            with self.subTest(seed=seed), self.env.cr.savepoint() as savepoint:
+                rows = self._history(rng)
+                # what is skipped for another reason takes nobody's place
+                rows.filtered(lambda row, rng=rng: rng.random() < 0.2).write({"cycle": 2})
+                rng.choice(rows.trigger_id).active = False
+                outcomes = [self._ended(rows, rng, batch) for batch in (500, 1, 4)]
+                self.assertIn("sent", outcomes[0].values())
+                self.assertIn("skipped", outcomes[0].values())
+                for outcome in outcomes[1:]:
+                    self.assertEqual(outcome, outcomes[0])
+                savepoint.rollback()
+            self.env.invalidate_all()
+
+    def _ended(self, rows, rng, batch):
+        """How these end when the cron had stood still for days, with batches of this size."""
+        with self.env.cr.savepoint() as savepoint:
+            self._live(rows, rng, batch, timedelta(days=3))
+            self.env.flush_all()
+            outcome = {}
+            for row in rows:
+                outcome[row.id] = row.state
+                outcome[row.id, "when"] = row.sent_at, row.reminded_at
+                outcome[row.id, "why"] = row.skip_reason, row.reminder_reason
+            savepoint.rollback()
+        self.env.invalidate_all()
+        return outcome
 
     def test_the_priority_check_would_notice(self):
         """Without places that are kept, what is important is starved."""

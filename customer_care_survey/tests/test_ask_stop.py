@@ -84,6 +84,71 @@ class TestAskStop(CareSurveyCase, HttpCase):
         self._press(page, "kind")
         self.assertEqual(len(self._said()), 1)
 
+    # ------------------------------------------------------------
+    # The button of mail programs
+    # ------------------------------------------------------------
+
+    def _header(self, row):
+        """What the mail's headers say, as a mail program reads it."""
+        mail = self._mails(row)[-1]
+        headers = mail._prepare_outgoing_list()[0]["headers"]
+        self.assertEqual(headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click")
+        found = re.fullmatch(r"<(https?://[^>]+)>", headers["List-Unsubscribe"])
+        return found[1].replace(row.get_base_url(), "")
+
+    def _one_click(self, link, **how):
+        return self.url_open(
+            link, data={"List-Unsubscribe": "One-Click"}, allow_redirects=False, **how
+        )
+
+    def test_the_button_of_a_mail_program_refuses_the_kind_without_a_page(self):
+        row = self._sent()
+        answer = self._one_click(self._header(row))
+        self.assertEqual((answer.status_code, answer.text), (200, ""))
+        said = self._said()
+        self.assertEqual((said.kind_id, said.choice), (row.trigger_id.kind_id, "no"))
+        self.assertFalse(said.said_by_id, "the customer said it")
+        self._one_click(self._header(row))
+        self.assertEqual(len(self._said()), 1, "pressed twice is said once")
+
+    def test_as_a_form_of_several_parts_it_is_pressed_too(self):
+        link = self._header(self._sent())
+        answer = self.url_open(link, files={"List-Unsubscribe": (None, "One-Click")})
+        self.assertEqual(answer.status_code, 200)
+        self.assertEqual(self._said().choice, "no")
+
+    def test_opening_the_link_of_that_button_never_refuses_and_shows_the_page(self):
+        link = self._header(self._sent())
+        for query in ("", "?List-Unsubscribe=One-Click"):
+            page = self.url_open(link + query)
+            self.assertEqual(page.status_code, 200)
+            self.assertIn("No more surveys at all", page.text)
+            self.url_open(link + query, method="HEAD")
+        self.assertFalse(self._said())
+
+    def test_another_form_or_a_wrong_link_refuses_nothing(self):
+        row = self._sent()
+        link = self._header(row)
+        with mute_logger("odoo.http"):
+            for url, data in (
+                (link, {"what": "all"}),
+                (f"{link}?List-Unsubscribe=One-Click", {"a": "b"}),
+            ):
+                self.assertEqual(self.url_open(url, data=data).status_code, 400)
+        wrong = link.replace("/oneclick", "x/oneclick")
+        self.assertEqual(self._one_click(wrong).status_code, 404)
+        self.assertFalse(self._said())
+
+    def test_reminders_have_that_button_too_and_staff_cannot_read_its_link(self):
+        self.trigger.write({"reminder_count": 1, "reminder_days": 1})
+        row = self._sent()
+        row.next_at = self.env.cr.now()
+        self._run_invitations()
+        self.assertEqual(len(self._mails(row)), 2)
+        self.assertEqual(self._one_click(self._header(row)).status_code, 200)
+        with self.assertRaises(AccessError):
+            self._mails(row).with_user(self.manager).read(["headers"])
+
     def test_a_trigger_without_a_kind_offers_all_alone(self):
         self.trigger.kind_id = False
         page = self.url_open(self._link(self._sent()))

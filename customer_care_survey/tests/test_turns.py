@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from odoo.tests import BaseCase, tagged
@@ -11,6 +11,8 @@ from odoo.tests import BaseCase, tagged
 from ..tools.turns import Limits, Turns
 
 START = datetime(2026, 3, 1)
+# a busy machine takes its time for the first example
+examples = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def day(number):
@@ -59,7 +61,7 @@ class TestTurns(BaseCase):
         free = turns.with_waiting([(day(2), day(3))])
         self.assertEqual(free.first(day(7), day(60)), day(7))
 
-    @settings(max_examples=200, deadline=None)
+    @examples
     @given(limits, days)
     def test_whoever_goes_by_it_keeps_gap_and_window(self, rules, wanted):
         turns = Turns(rules)
@@ -75,7 +77,7 @@ class TestTurns(BaseCase):
                 inside = [at for at in asked if end - rules.window < at <= end]
                 self.assertLessEqual(len(inside), rules.most)
 
-    @settings(max_examples=200, deadline=None)
+    @examples
     @given(limits, days, st.lists(st.integers(0, 60), max_size=5), st.integers(0, 30))
     def test_a_place_found_beside_what_waits_delays_none_of_it(self, rules, before, starts, now):
         """However they stand, those that wait find the places that they had."""
