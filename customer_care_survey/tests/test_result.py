@@ -125,10 +125,10 @@ class TestResult(CareSurveyCase):
         self.assertEqual(product.care_score_figures, "NPS 100 (only 1)")
         self.assertEqual(product.product_tmpl_id.care_score_figures, "NPS 100 (only 1)")
         self.assertEqual(self.team.care_score_figures, "NPS 100 (only 1)")
-        stage = case.stage_id
-        self.assertEqual(stage.care_score_figures, "NPS 100 (only 1)")
+        # others have answered about it, too, where there is demo data
+        self.assertIn("NPS", stage.care_score_figures)
         action = stage.action_care_open_scores()
-        self.assertEqual(self.env["care.survey.score"].search(action["domain"]).case_id, case)
+        self.assertIn(score, self.env["care.survey.score"].search(action["domain"]))
         self.assertEqual(self.customer.care_score_figures, "NPS 100 (only 1)")
 
     def test_answer_about_a_journey_has_its_figure(self):
