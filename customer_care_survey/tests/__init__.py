@@ -16,3 +16,7 @@ from . import test_ask_stop
 from . import test_ask_histories
 from . import test_audit
 from . import test_service_matrix
+from . import test_staff_survey
+from . import test_certification
+from . import test_audit_fact
+from . import test_goal
