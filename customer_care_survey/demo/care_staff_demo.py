@@ -5,7 +5,7 @@ from odoo import api, fields, models
 #: What six people answered to the five statements, and in their own words.
 ANSWERS = [
     ("43354", "The parts list is a week behind. Customers ask and I have to guess."),
-    ("54445", ""),
+    ("54445", "Nothing much. Somebody at the door on Saturdays, perhaps."),
     ("32243", "Two colleagues are ill and the telephone does not know it."),
     ("44354", "Fewer meetings on Saturday, please: that is when the shop is full."),
     ("55345", ""),
@@ -29,7 +29,7 @@ class CareDemo(models.AbstractModel):
         # sudo: the manager's rounds, whoever loads the demo data
         rounds = self.env["care.staff.survey"].sudo().with_user(users[-1]).sudo()
         rounds = rounds.with_company(company)
-        service = self.env.ref("customer_care.team_service")
+        sales = self.env.ref("customer_care.team_sales")
         last, now = rounds.create(
             [
                 {
@@ -38,10 +38,10 @@ class CareDemo(models.AbstractModel):
                     "company_id": company.id,
                 },
                 {
-                    "name": "How do they serve us? The service team",
+                    "name": "How do they serve us? Sales and Delivery",
                     "survey_id": self.env.ref(f"{ours}.survey_internal").id,
                     "company_id": company.id,
-                    "about_id": service.id,
+                    "about_id": sales.id,
                 },
             ]
         )

@@ -162,7 +162,7 @@ class GamificationGoal(models.Model):
         return super(GamificationGoal, rest).update_goal() if rest else True
 
     def _care_update(self):
-        """Bring the figures of these goals up to date, one query a definition, company and period."""
+        """Bring the figures of these goals up to date, one query for each definition and period."""
         groups = defaultdict(self.browse)
         for goal in self:
             key = (goal.definition_id, goal.user_id.company_id, goal.start_date, goal.end_date)

@@ -216,7 +216,7 @@ class CareStaffResult(models.Model):
         [("all", "Everybody"), ("team", "A team"), ("rest", "All others")], "Of", required=True
     )
     team_id = fields.Many2one("care.team", "Team", index="btree_not_null", ondelete="cascade")
-    count = fields.Integer("People")
+    count = fields.Integer("People", aggregator=None)
     average = fields.Float(digits=(5, 2), aggregator=None)
     is_hidden = fields.Boolean(
         "Too Few", help="Too few people answered this question: what they said was deleted."
