@@ -177,7 +177,7 @@ class TestCertification(CareCase):
     def test_the_ready_made_one_can_be_switched_on_and_passed(self):
         ready = self.env.ref("customer_care_survey.certification_standards")
         self.assertFalse(ready.active)
-        ready.active = True
+        ready.write({"active": True, "concern": "everybody", "company_id": False})
         survey = ready.survey_id
         answer = survey._create_answer(user=self.agent)
         for question in survey.question_ids:

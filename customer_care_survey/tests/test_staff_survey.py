@@ -481,16 +481,14 @@ class TestStaffSurvey(StaffCase):
         row = self._asked()
         self._answer(row, self.people[0], 1)
         for user in self._everybody():
-            mine = row.invitation_ids.with_user(user)
+            mine, theirs = row.invitation_ids.with_user(user), row.with_user(user)
             for name, call in {
                 "read": lambda m=mine: m.read(["answered"]),
                 "search": lambda m=mine: m.search([("answered", "=", True)]),
                 "group": lambda m=mine: m.formatted_read_group([], ["answered"], ["__count"]),
                 "order": lambda m=mine: m.search([], order="answered"),
                 "export": lambda m=mine: m.export_data(["answered"]),
-                "path": lambda r=row.with_user(user): r.search(
-                    [("invitation_ids.answered", "=", True)]
-                ),
+                "path": lambda r=theirs: r.search([("invitation_ids.answered", "=", True)]),
             }.items():
                 with self.subTest(user=user.login, call=name), self.assertRaises(AccessError):
                     call()
