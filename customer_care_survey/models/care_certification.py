@@ -269,10 +269,15 @@ class CareCertificationHolder(models.Model):
             raise AccessError(self.env._("Everybody passes their own certification."))
         # sudo: who is examined need not be a user of Surveys
         survey = self.certification_id.sudo().survey_id
-        tries = survey.user_input_ids.sudo().filtered(
-            lambda entry: entry.partner_id == self.env.user.partner_id and not entry.test_entry
+        last = survey.user_input_ids.search(
+            [
+                ("survey_id", "=", survey.id),
+                ("partner_id", "=", self.env.user.partner_id.id),
+                ("test_entry", "=", False),
+            ],
+            order="id desc",
+            limit=1,
         )
-        last = tries.sorted("id")[-1:]
         if last and last.state != "done":
             return self._open(last)
         if self.state == "valid":

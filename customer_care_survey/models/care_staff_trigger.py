@@ -71,6 +71,15 @@ class CareSurveyTrigger(models.Model):
         count = len(self.env["care.staff.survey"].new(self._prepare_staff_survey(False))._people())
         return self.env._("%s people would be asked today.", count)
 
+    def action_open_staff_surveys(self):
+        """What was asked because of this trigger."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "customer_care_survey.care_staff_survey_action"
+        )
+        action["domain"] = [("trigger_id", "=", self.id)]
+        return action
+
     def _prepare_staff_survey(self, day):
         """Values of the round of a day."""
         self.ensure_one()

@@ -177,7 +177,10 @@ class TestCertification(CareCase):
     def test_the_ready_made_one_can_be_switched_on_and_passed(self):
         ready = self.env.ref("customer_care_survey.certification_standards")
         self.assertFalse(ready.active)
-        ready.write({"active": True, "concern": "everybody", "company_id": False})
+        # with demo data it is somebody's already
+        everybody = {"concern": "everybody", "company_id": False, "months": 12}
+        ready.write({**everybody, "team_ids": [Command.clear()], "standard_ids": [Command.clear()]})
+        ready.active = True
         survey = ready.survey_id
         answer = survey._create_answer(user=self.agent)
         for question in survey.question_ids:

@@ -761,11 +761,11 @@ class TestStaffPage(StaffCase, HttpCase):
 
     def test_every_page_of_surveys_leads_away_from_answers_with_names(self):
         row = self._asked()
-        user = self._user(
+        officer = self._user(
             "care_officer", "base.group_user,survey.group_survey_manager,base.group_system"
         )
         token = self.survey.access_token
-        for user in (user, self.env.ref("base.user_admin")):
+        for user in (officer, self.env.ref("base.user_admin")):
             self.authenticate(user.login, user.login)
             for url in (f"/survey/start/{token}", f"/survey/test/{token}"):
                 with self.subTest(url):
