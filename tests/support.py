@@ -329,6 +329,8 @@ NOT_IN_SCENE = {
     "care.sla.apply",
     "care.audit.round",
     "care.survey.round",
+    "care.staff.survey",
+    "care.certification.digest",
 }
 #: Whatever breaks "exactly once": each line is a wrong row.
 BROKEN = {

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 STATES = [
@@ -113,31 +113,41 @@ class CareStandardReader(models.Model):
             """,
             group=group or 0,
             now=self.env.cr.now(),
-            team_people=SQL(
-                """(
-                    SELECT m.team_id, m.user_id FROM care_team_member_rel m
-                    JOIN care_team t ON t.id = m.team_id AND t.active
-                    UNION ALL SELECT id, leader_id FROM care_team WHERE active
-                )"""
-            ),
-            stage_people=SQL(
-                """(
-                    SELECT id AS stage_id, curator_id AS user_id FROM care_stage
-                    UNION ALL SELECT id, owner_id FROM care_stage WHERE owner_rule = 'user'
-                    UNION ALL
-                    SELECT t.stage_id, m.user_id FROM (
-                        SELECT g.id AS stage_id, COALESCE(g.team_id, y.team_id) AS team_id
-                        FROM care_stage g LEFT JOIN care_journey_type y ON y.id = g.type_id
-                    ) t JOIN (
-                        SELECT team_id, user_id FROM care_team_member_rel
-                        UNION ALL SELECT id, leader_id FROM care_team
-                    ) m USING (team_id)
-                    UNION ALL SELECT stage_id, owner_id FROM care_journey
-                    WHERE stage_category IN ('open', 'waiting')
-                    UNION ALL SELECT stage_id, owner_id FROM care_case
-                    WHERE stage_category IN ('open', 'waiting')
-                )"""
-            ),
+            team_people=self._team_people(),
+            stage_people=self._stage_people(),
+        )
+
+    @api.model
+    def _team_people(self):
+        """(team_id, user_id) of members and leaders, as a subquery."""
+        return SQL(
+            """(
+                SELECT m.team_id, m.user_id FROM care_team_member_rel m
+                JOIN care_team t ON t.id = m.team_id AND t.active
+                UNION ALL SELECT id, leader_id FROM care_team WHERE active
+            )"""
+        )
+
+    @api.model
+    def _stage_people(self):
+        """(stage_id, user_id) of the people of a stage, as a subquery."""
+        return SQL(
+            """(
+                SELECT id AS stage_id, curator_id AS user_id FROM care_stage
+                UNION ALL SELECT id, owner_id FROM care_stage WHERE owner_rule = 'user'
+                UNION ALL
+                SELECT t.stage_id, m.user_id FROM (
+                    SELECT g.id AS stage_id, COALESCE(g.team_id, y.team_id) AS team_id
+                    FROM care_stage g LEFT JOIN care_journey_type y ON y.id = g.type_id
+                ) t JOIN (
+                    SELECT team_id, user_id FROM care_team_member_rel
+                    UNION ALL SELECT id, leader_id FROM care_team
+                ) m USING (team_id)
+                UNION ALL SELECT stage_id, owner_id FROM care_journey
+                WHERE stage_category IN ('open', 'waiting')
+                UNION ALL SELECT stage_id, owner_id FROM care_case
+                WHERE stage_category IN ('open', 'waiting')
+            )"""
         )
 
     def _rows(self, domain):

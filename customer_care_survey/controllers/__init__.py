@@ -1,2 +1,3 @@
 from . import rate
 from . import stop
+from . import staff

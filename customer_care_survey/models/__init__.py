@@ -28,3 +28,11 @@ from . import care_audit_growth
 from . import res_users
 from . import care_rated_service
 from . import survey_question_rated
+from . import survey_staff
+from . import care_staff_survey
+from . import care_staff_box
+from . import care_staff_trigger
+from . import care_certification
+from . import care_audit_hidden
+from . import care_audit_fact
+from . import care_goal

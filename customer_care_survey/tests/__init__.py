@@ -18,3 +18,7 @@ from . import test_audit
 from . import test_service_matrix
 from . import test_undelivered
 from . import test_ask_costs
+from . import test_staff_survey
+from . import test_certification
+from . import test_audit_fact
+from . import test_goal

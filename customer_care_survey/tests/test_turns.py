@@ -83,10 +83,10 @@ class TestTurns(BaseCase):
         """However they stand, those that wait find the places that they had."""
         turns = Turns(rules)
         for moment in before:
-            turns.add(turns.first(moment, day(400)))
+            turns.add(turns.first(moment, day(9000)))
         waiting = [(day(start), day(start + 9)) for start in starts]
         kept = turns.with_waiting(waiting)
-        at = kept.first(day(now), day(400))
+        at = kept.first(day(now), day(9000))
         turns.add(at)
         again = turns.with_waiting(waiting)
         self.assertEqual(sorted(again.asked), sorted([*kept.asked, at]))
