@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from test_loop import World, field, link_in, open_case, text_of
+from test_loop import World, field, open_case, text_of
 
 PHONE = {"width": 390, "height": 844}
 SUBJECT = "One of the two fridges has a dent"
@@ -95,7 +95,9 @@ def test_the_services_matrix_is_a_picture_and_a_table(page_of):
     rows = marc.locator(".o_care_service_matrix tbody tr")
     assert picture.locator("circle").count() == rows.count() > 3
     words = picture.locator("desc").text_content()
-    names = rows.locator("th").evaluate_all("cells => cells.map(cell => cell.firstChild.textContent)")
+    names = rows.locator("th").evaluate_all(
+        "cells => cells.map(cell => cell.firstChild.textContent)"
+    )
     assert all(name.strip() in words for name in names), "told without the picture, too"
     gaps = [float(cell) for cell in rows.locator("td:nth-child(6)").all_inner_texts()]
     assert gaps == sorted(gaps, reverse=True)
