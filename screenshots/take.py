@@ -42,7 +42,7 @@ class Camera:
         context.set_default_timeout(60_000)
         context.set_default_navigation_timeout(60_000)
         page = context.new_page()
-        if login not in self.states:
+        if login and login not in self.states:
             page.goto("/web/login")
             page.fill("input[name=login]", login)
             page.fill("input[name=password]", login)
@@ -78,6 +78,26 @@ def card(page, text):
     return page.locator(".o_kanban_record:not(.o_kanban_ghost)", has_text=text).first
 
 
+def rate_link(page):
+    """Where a customer who was asked, and has not answered yet, gets by a click on a 9."""
+
+    def read(model, domain, fields):
+        params = {"args": [domain], "kwargs": {"fields": fields, "limit": 1}}
+        params |= {"model": model, "method": "search_read"}
+        address = f"/web/dataset/call_kw/{model}/search_read"
+        answer = page.request.post(address, data={"jsonrpc": "2.0", "params": params})
+        return answer.json()["result"][0]
+
+    invitation = read("care.survey.invitation", [["state", "=", "sent"]], ["user_input_id"])
+    answer = read(
+        "survey.user_input",
+        [["id", "=", invitation["user_input_id"][0]]],
+        ["access_token", "survey_id"],
+    )
+    survey = read("survey.survey", [["id", "=", answer["survey_id"][0]]], ["access_token"])
+    return f"/care/survey/rate/{survey['access_token']}/{answer['access_token']}?score=9"
+
+
 def take_all(camera):
     with camera.page_of("rita") as page:
         view(page, "/odoo/my-follow-ups")
@@ -98,6 +118,10 @@ def take_all(camera):
         card(page, "One person answers").click()
         page.get_by_role("button", name="I have read and understood it").wait_for()
         camera.take(page, "standard-phone")
+        view(page, "/odoo/my-audits")
+        card(page, "Lena Fischer").click()
+        card(page, "Were you greeted").wait_for()
+        camera.take(page, "audit-phone")
     with camera.page_of("otto") as page:
         view(page, "/odoo/hand-offs")
         camera.take(page, "hand-offs")
@@ -131,8 +155,24 @@ def take_all(camera):
         camera.take(page, "sla-backtest")
         view(page, "/odoo/promises-by-month")
         camera.take(page, "promises-by-month")
-        view(page, "/odoo/action-customer_care_survey.care_survey_score_action")
+        view(page, "/odoo/survey-scores")
         camera.take(page, "scores")
+        view(page, "/odoo/survey-results")
+        camera.take(page, "survey-results")
+        view(page, "/odoo/survey-triggers")
+        page.get_by_role("cell", name="After a case is closed").click()
+        page.get_by_role("button", name="Who Would Be Asked?").click()
+        page.get_by_role("dialog").wait_for()
+        camera.take(page, "survey-preview")
+        view(page, "/odoo/services-matrix")
+        page.locator(".o_care_service_matrix svg").wait_for()
+        camera.take(page, "services-matrix")
+        view(page, "/odoo/growth-list")
+        camera.take(page, "growth-list")
+        view(page, "/odoo/action-customer_care_survey.care_staff_survey_action")
+        page.locator("tr.o_data_row").first.click()
+        page.locator(".o_form_view").wait_for()
+        camera.take(page, "staff-survey")
     with camera.page_of("lena") as page:
         view(page, "/odoo/cases")
         camera.take(page, "register")
@@ -184,9 +224,14 @@ def take_all(camera):
         view(page, "/odoo/action-customer_care.care_authority_action")
         camera.take(page, "authority")
     with camera.page_of("admin") as page:
+        asked = rate_link(page)
         page.goto("/odoo/settings")
         page.locator(".settings_tab .tab[data-key=customer_care]").click()
         camera.take(page, "settings")
+    with camera.page_of(None, PHONE) as page:
+        page.goto(asked)
+        page.get_by_role("button", name="Send").wait_for()
+        camera.take(page, "survey-rate-phone")
 
 
 def main():

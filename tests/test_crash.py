@@ -10,10 +10,10 @@ pytest_plugins = ("support",)
 #: What every kind of planned row has made, as a person would see it: no ids, no moments.
 SNAPSHOT = """
 def made(model, ident):
-    # a cron makes actions and invitations of regular surveys: which numbers they get depends on
-    # what was rolled back
-    return (f"CASE WHEN {model} IN ('care.action', 'care.survey.invitation') THEN 0"
-            f" ELSE {ident} END")
+    # what a cron makes: which numbers they get depends on what was rolled back, and those of
+    # the staff's invitations on nothing
+    models = "('care.action', 'care.survey.invitation', 'care.staff.invitation')"
+    return f"CASE WHEN {model} IN {models} THEN 0 ELSE {ident} END"
 
 def snapshot(env):
     env.cr.commit()
