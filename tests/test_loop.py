@@ -4,9 +4,11 @@ What a test cannot wait for is time: `days_pass` moves what is planned into the 
 the scheduled actions, which then run in the server as they do every day.
 """
 
+import contextlib
 import re
 
 import pytest
+from playwright.sync_api import TimeoutError
 
 PLANNED = ("care_followup", "care_notice", "care_sla_clock", "care_survey_invitation")
 
@@ -135,8 +137,14 @@ def open_case(page, number):
 def resolve(page, number, words):
     """The agent writes what was done and asks the customer."""
     open_case(page, number)
-    page.get_by_role("tab", name="What Was Done").click()
-    field(page, "resolution").locator("textarea").fill(words)
+    done = field(page, "resolution").locator("textarea")
+    # a click while the page still settles is lost
+    for _try in range(5):
+        page.get_by_role("tab", name="What Was Done").click()
+        with contextlib.suppress(TimeoutError):
+            done.wait_for(timeout=4000)
+            break
+    done.fill(words)
     page.get_by_role("button", name="Resolved, Ask the Customer").click()
     stage_is(page, "Resolved")
 
