@@ -22,8 +22,8 @@ from .common import MONDAY_9, MONDAY_10, TUESDAY_10, SlaCase
 
 _logger = logging.getLogger(__name__)
 
-#: ``CARE_LIVE_CASES`` says how many cases are there when the add-on comes: 1,000 by default.
-LIVE_CASES = int(os.environ.get("CARE_LIVE_CASES") or 1000)
+#: ``CARE_LIVE_CASES`` says how many cases are there when the add-on comes: 250 by default.
+LIVE_CASES = int(os.environ.get("CARE_LIVE_CASES") or 250)
 APPLY = "odoo.addons.customer_care_sla.models.care_sla_apply"
 
 
