@@ -1,5 +1,6 @@
 """Promises on the screen: clocks that run by themselves, and how their time was counted."""
 
+import json
 import re
 
 import pytest
@@ -84,3 +85,25 @@ def test_how_the_time_was_counted_is_told_on_a_phone(world, page_of):
     assert table.locator("tfoot tr", has_text="Counts").count() == 1
     assert table.locator("tfoot tr", has_text="Paused").count() == 1
     assert amir.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_what_is_not_promised_is_told_of_the_record_that_is_shown(world, page_of):
+    amir = page_of("amir")
+    amir.goto("/odoo/cases?view_type=list")
+    asked = []
+
+    def listen(request):
+        body = request.post_data or ""
+        if '"not_promised"' in body and request.url.endswith("/care.case/read"):
+            asked.extend(json.loads(body)["params"]["args"][0])
+
+    amir.on("request", listen)
+    amir.locator("tr.o_data_row td[name=name]").first.click()
+    amir.locator(".o_care_missing").click()
+    amir.locator(".o_care_not_promised").wait_for()
+    (first,) = asked
+    amir.locator(".o_pager_next").click()
+    amir.wait_for_url(lambda url: re.search(r"/(\d+)$", url) and not url.endswith(f"/{first}"))
+    amir.locator(".o_care_not_promised").wait_for()
+    shown = int(re.search(r"/(\d+)$", amir.url).group(1))
+    assert asked[-1] == shown != first

@@ -36,19 +36,22 @@ class CareCase(models.Model):
 
     def _care_answered(self):
         """The ones among these cases that somebody of ours has answered."""
+        return self.browse(self._care_last_answers())
+
+    def _care_last_answers(self):
+        """When somebody of ours last answered these cases: dict id -> moment."""
         called = Domain("mail_activity_type_id.category", "=", "phonecall")
         # sudo: whether there was an answer, whoever may read it
-        messages = (
-            self.env["mail.message"]
-            .sudo()
-            ._read_group(
+        messages = self.env["mail.message"].sudo()
+        return dict(
+            messages._read_group(
                 Domain("model", "=", self._name)
                 & Domain("res_id", "in", self.ids)
                 & (self._care_reply_domain() | called),
                 ["res_id"],
+                ["create_date:max"],
             )
         )
-        return self.browse(res_id for (res_id,) in messages)
 
     def _care_answered_by(self, user):
         """One of ours has answered these customers; anybody else answers nothing."""

@@ -11,7 +11,16 @@ from ..tools import clockwork
 from .care_sla_measure import MEASURES_BY_NAME, those
 
 #: Fields of a case on which it depends what is promised.
-DECIDING = ("severity", "category_id", "team_id", "partner_id", "kind", "statutory_final_at")
+DECIDING = (
+    *("severity", "category_id", "team_id", "partner_id", "kind", "statutory_final_at"),
+    # what was sold with its order
+    "journey_id",
+)
+#: Promises of which it is known whether they have been kept while nobody made them.
+TAKEN_UP = (
+    *("acknowledgement", "first_response", "next_response", "update", "stage", "resolution"),
+    *("final_response", "enquiry", "contact"),
+)
 
 
 #: Promises that may go on when their record does.
@@ -83,15 +92,93 @@ class CareSlaClock(models.Model):
         clocks = self.sudo().search([(records._care_link, "in", records.ids)])
         clocks._settle()
         live = clocks.filtered(lambda clock: clock.state in self._live_states)
-        measures = {*those(records._name, "case_opened"), *live.mapped("measure")}
+        dropped = clocks._dropped()
+        measures = {*those(records._name, "case_opened"), *(live | dropped).mapped("measure")}
         choices = self.env["care.sla.policy"]._choose(records, measures)
+        live |= dropped._take_up(choices)
         live._change_to(live._prepare_changes("record", choices))
         waiting = live.filtered(lambda clock: clock.state in self._waiting_states)
         if waiting:
             waiting.write({"next_at": self._now(), "attempts": 0})
             waiting._trigger_due()
-        known = {(clock._record(), clock.measure) for clock in clocks}
+        known = {
+            (clock._record(), clock.measure)
+            for clock in clocks
+            if clock.measure != "stage" or clock._is_of_now()
+        }
         self._start_missing(records, choices, known)
+
+    def _dropped(self):
+        """The last ones of their kind among these promises, of all that their records have, that
+        nobody makes any more; not those of which a person said that they need not be kept.
+        """
+        if not any(self.mapped("given_up")):
+            return self.browse()
+        last = {(clock._record(), clock.measure): clock for clock in self.sorted("cycle")}
+        return self.browse(clock.id for clock in last.values()).filtered(
+            lambda clock: (
+                clock.given_up
+                and not clock.met_by_id
+                and clock.measure in TAKEN_UP
+                and clock._is_of_now()
+            )
+        )
+
+    def _is_of_now(self):
+        """Whether it is about the stage that its record is in, or the order that is confirmed."""
+        self.ensure_one()
+        if self.measure == "stage":
+            return self.cycle == self._record().entries
+        return not self.journey_id or self.cycle == self.journey_id.cycle
+
+    def _take_up(self, choices):
+        """What nobody promised any more is promised again, and was not kept in between: it goes
+        on from the same start. Nobody gains time by a change that is taken back.
+
+        :param dict choices: of ``care.sla.policy._choose``
+        :return: the clocks that go on
+        """
+
+        def promised(clock):
+            record = clock._record()
+            choice = choices.get(record, {}).get(clock.measure)
+            return choice and (choice.line.kind != "date" or self._date_of(record, clock.measure))
+
+        now = self._now()
+        again = self.filtered(promised)
+        kept = again._kept_meanwhile()
+        again -= kept
+        if news := kept.filtered(lambda clock: clock.measure == "update"):
+            numbers = {clock.case_id: clock.cycle + 1 for clock in news}
+            self._start(news.case_id, now, ["update"], numbers)
+        if again:
+            vals = {"given_up": False, "stopped_at": False, "elapsed_seconds": 0, "next_at": now}
+            planned = again.filtered("due_at")
+            planned.write({**vals, "state": "running"})
+            (again - planned).write({**vals, "state": "planned", "attempts": 0})
+            planned._fit()
+            again._trigger_due()
+        return again
+
+    def _kept_meanwhile(self):
+        """The ones among these promises that were kept after they had been given up."""
+        cases, journeys = self.case_id, self.journey_id
+        answers = cases._care_last_answers() if cases else {}
+        contacted = journeys._care_contacted() if journeys else journeys
+
+        def kept(clock):
+            if clock.measure == "acknowledgement" and clock.case_id.acknowledged_at:
+                return True
+            if not MEASURES_BY_NAME[clock.measure].answer:
+                return False
+            if clock.measure == "enquiry" and clock.journey_id.order_id:
+                return True
+            if clock.journey_id:
+                return clock.journey_id in contacted
+            answer = answers.get(clock.case_id.id)
+            return bool(answer) and answer.replace(microsecond=0) >= clock.stopped_at
+
+        return self.filtered(kept)
 
     @api.model
     def _outdate(self, domain):

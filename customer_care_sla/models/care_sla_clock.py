@@ -415,7 +415,8 @@ class CareSlaClock(models.Model):
         if not records:
             return
         clocks = self._live(records)
-        left = clocks.filtered(lambda c: c.measure == "stage")
+        # what came with the stage, another team, may have begun its time already
+        left = clocks.filtered(lambda c: c.measure == "stage" and not c._is_of_now())
         left._stop("met", now, self._person())
         clocks -= left
         over = clocks.filtered(lambda c: c._record() not in working)

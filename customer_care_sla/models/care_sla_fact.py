@@ -100,6 +100,7 @@ class CareFact(models.Model):
             return {
                 **self._dimensions(piece, clock._record(), tiers, at),
                 **({"case_id": end.id, "confidential": end.confidential} if end else {}),
+                **clock._fact_of_sale(),
                 "promise": clock.measure,
             }
 
@@ -186,8 +187,9 @@ class CareFact(models.Model):
     @api.model
     def _merge(self, cases, target):
         """A promise that was given twice is counted once, whichever case it was given on."""
-        # sudo: facts belong to the engine
-        facts = self.sudo().search([("case_id", "in", cases.ids)])
+        # sudo: facts belong to the engine; of the target's promises one may have made room for an
+        # earlier one
+        facts = self.sudo().search([("case_id", "in", (cases | target).ids)])
         of_clocks = facts.filtered(lambda fact: fact.res_model == "care.sla.clock")
         of_pauses = facts.filtered(lambda fact: fact.res_model == "care.sla.pause")
         clocks = facts.env["care.sla.clock"].browse(of_clocks.mapped("res_id")).exists()
@@ -263,6 +265,14 @@ class CareSlaClock(models.Model):
             )
         )
 
+    def _fact_of_sale(self):
+        """What was sold with an order counts for the tier that was sold, not the customer's."""
+        self.ensure_one()
+        if (self.why or [[0, ""]])[-1][1] != "sold":
+            return {}
+        journey = self.journey_id or self.case_id.journey_id
+        return {"tier_id": journey.sold_tier_id.id}
+
     def _run_again(self, now):
         """What was kept, or not, is known when it ends once more."""
         self.env["care.fact"]._take_back(self)
@@ -292,12 +302,11 @@ class CareCase(models.Model):
         if event != "case_closed":
             return values
         clocks = self.env["care.sla.clock"].search(
-            [("case_id", "in", self.ids), ("state", "=", "met")]
+            [("case_id", "in", self.ids), ("needless", "=", False)]
         )
-        by_case = clocks.grouped("case_id")
-        green = self.filtered(
-            lambda case: by_case.get(case) and not any(by_case[case].mapped("breached_at"))
-        )
+        # broken is what was due unkept, whatever became of it then
+        kept = clocks.filtered(lambda clock: clock.state == "met").case_id
+        green = (self & kept) - clocks.filtered("is_late").case_id
         unhappy = green._unhappy()
         for case in green:
             fact = {

@@ -268,6 +268,10 @@ class SaleOrder(models.Model):
             clocks = self.env["care.sla.clock"]
             clocks._reconsider(changed)
             clocks._reconsider(changed.case_ids)
+            # what the level before did not promise begins with the sale of this one
+            open_ones = changed.filtered(lambda j: j.stage_category in ("open", "waiting"))
+            if open_ones:
+                clocks._start_begun(open_ones, clocks._now())
 
     def _care_service_level(self):
         """What the quotation says of the level of service: see

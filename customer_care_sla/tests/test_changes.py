@@ -221,6 +221,85 @@ class TestChanges(SlaCase):
         self.assertEqual(clock.state, "cancelled")
         self.assertEqual(self._clock(case, "resolution").state, "running")
 
+    def _nothing_when_low(self, *measures):
+        """Of low severity nothing of this is promised."""
+        self.policy.target_ids = [
+            Command.create({"measure": measure, "severity": "0", "kind": "none"})
+            for measure in measures
+        ]
+
+    def test_a_change_that_is_taken_back_gains_no_time_and_loses_no_promise(self):
+        self._nothing_when_low("first_response", "resolution")
+        case = self._case_at(MONDAY_9)
+        before = {clock: (clock.started_at, clock.due_at) for clock in case.clock_ids}
+        self._set(case, MONDAY_10, severity="0")
+        self.assertEqual(set(case.clock_ids.mapped("state")), {"cancelled"})
+        self._set(case, "2026-11-23 11:00:00", severity="1")
+        self.assertEqual(set(case.clock_ids.mapped("state")), {"running"})
+        after = {clock: (clock.started_at, clock.due_at) for clock in case.clock_ids}
+        self.assertEqual(after, before)
+        self.assertFalse(any(case.clock_ids.mapped("stopped_at")))
+        self._cron_at(MONDAY_17)
+        clock = self._clock(case)
+        self.assertEqual(clock.breached_at, clock.due_at)
+        self.assertTrue(clock.alert_ids)
+        self._resolve(case, MONDAY_17)
+        self.assertEqual(clock.elapsed_seconds, 8 * 3600, "the time between counts")
+
+    def test_what_was_late_by_the_time_the_change_is_taken_back_is_broken_when_it_was_due(self):
+        self._nothing_when_low("first_response")
+        case = self._case_at(MONDAY_9)
+        self._set(case, MONDAY_10, severity="0")
+        self._set(case, MONDAY_17, severity="1")
+        self._cron_at(MONDAY_17)
+        self.assertEqual(str(self._clock(case).breached_at), MONDAY_13)
+
+    def test_an_answer_that_was_given_while_none_was_promised_is_promised_no_more(self):
+        self._nothing_when_low("first_response")
+        case = self._case_at(MONDAY_9)
+        self._set(case, MONDAY_10, severity="0")
+        with self._at("2026-11-23 10:00:00"):
+            case.with_user(self.agent).message_post(
+                body="It comes", message_type="comment", subtype_xmlid="mail.mt_comment"
+            )
+            self.env.flush_all()
+        self._set(case, MONDAY_13, severity="1")
+        self.assertEqual(self._clock(case).state, "cancelled")
+
+    def test_what_a_person_says_needs_no_answer_is_not_promised_again_by_a_change(self):
+        self._line(measure="next_response", amount=2)
+        self._line(measure="next_response", amount=1, severity="3")
+        case = self._case_at(MONDAY_9, owner_id=self.agent.id)
+        with self._at(MONDAY_10):
+            self.env["care.sla.clock"]._answered(case, self.agent)
+            self.env["care.sla.clock"]._customer_wrote(case)
+            clock = self._clock(case, "next_response")
+            clock.with_user(self.agent).action_no_answer()
+        self._set(case, MONDAY_13, severity="3")
+        self.assertEqual(clock.state, "cancelled")
+
+    def test_a_promise_that_is_taken_up_stands_still_while_its_case_waits(self):
+        self._nothing_when_low("resolution")
+        case = self._case_at(MONDAY_9)
+        self._set(case, MONDAY_10, severity="0")
+        self._stage(case, "waiting_customer", MONDAY_10)
+        self._set(case, MONDAY_13, severity="1")
+        clock = self._clock(case, "resolution")
+        self.assertEqual((clock.state, str(clock.paused_at)), ("paused", MONDAY_13))
+
+    def test_time_in_the_present_stage_is_promised_after_a_change_whatever_was_before(self):
+        new = self._case_at(MONDAY_9).stage_id
+        progress = self.env.ref("customer_care.stage_case_progress")
+        self._line(measure="stage", amount=2, stage_id=new.id)
+        self._line(measure="stage", amount=3, stage_id=progress.id, severity="3")
+        case = self._case_at(MONDAY_9)
+        self._stage(case, "progress", MONDAY_10)
+        self.assertEqual(self._clock(case, "stage").mapped("state"), ["met"])
+        self._set(case, MONDAY_10, severity="3")
+        stays = self._clock(case, "stage").sorted("cycle")
+        self.assertEqual(stays.mapped("state"), ["met", "running"])
+        self.assertEqual(str(stays[-1].started_at), MONDAY_10)
+
     def test_a_change_that_means_nothing_for_the_promise_changes_nothing(self):
         case = self._case_at(MONDAY_9)
         self.policy.target_ids[0].amount = 1  # edited, not applied

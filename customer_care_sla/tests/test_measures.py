@@ -276,6 +276,15 @@ class TestMeasures(SlaCase):
         )
         self.assertFalse(any(case.clock_ids.mapped("changes")))
 
+    def test_a_stage_that_gives_the_case_to_another_team_begins_its_own_time(self):
+        progress = self.env.ref("customer_care.stage_case_progress")
+        progress.team_id = self.team.copy({"name": "Second"})
+        self._stage_lines((3, {"stage_id": progress.id}))
+        case = self._case_at(MONDAY_9)
+        self._stage(case, "progress", MONDAY_10)
+        self.assertEqual(case.team_id.name, "Second")
+        self.assertEqual(self._rows(case, "stage"), [(2, "running", MONDAY_10, MONDAY_13)])
+
     def test_time_in_a_waiting_stage_stands_still_where_the_policy_waits(self):
         third = self.env.ref("customer_care.stage_case_waiting_third")
         self._stage_lines((2, {"stage_category": "waiting"}))

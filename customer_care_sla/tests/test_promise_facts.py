@@ -349,6 +349,41 @@ class TestPromiseFacts(SlaCase):
         )
         self.assertIn("green_unhappy", action["domain"])
 
+    def test_a_case_with_a_broken_promise_is_not_green_whatever_became_of_that(self):
+        self.policy.target_ids = [
+            Command.create({"measure": "first_response", "severity": "0", "kind": "none"})
+        ]
+        given_up = self._case_at(MONDAY_9, name="Given up")
+        in_time = self._case_at(MONDAY_13, name="In time")
+        self._cron_at(MONDAY_17)
+        for case in (given_up, in_time):
+            with self._at(MONDAY_17):
+                case.severity = "0"
+            self._resolve(case, MONDAY_17)
+        with self._at(TUESDAY_10):
+            for case in (given_up, in_time):
+                case._customer_answers("yes")
+        self._collect()
+        self.assertFalse(self._facts(given_up, "green_unhappy"))
+        self.assertEqual(self._facts(in_time, "green_unhappy").denominator, 1)
+
+    def test_a_promise_that_was_sold_is_counted_for_the_tier_that_was_sold(self):
+        tier, own = self.env["care.tier"].create([{"name": "Founders"}, {"name": "Own"}])
+        self._sla([("first_response", "any", "hours", 2)], name="Sold", tier_ids=tier.ids)
+        self.customer.with_company(self.company).care_tier_id = tier
+        with self._at(MONDAY_9):
+            journey = self._journey(self._confirmed())
+        self.customer.with_company(self.company).care_tier_id = own
+        self.env.flush_all()
+        self.env.invalidate_all()
+        sold = self._case_at(MONDAY_9, journey_id=journey.id)
+        other = self._case_at(MONDAY_9)
+        for case in (sold, other):
+            self._answer(case, MONDAY_10)
+        self._collect()
+        self.assertEqual(self._facts(sold, "promise_kept", "promise_time").tier_id, tier)
+        self.assertEqual(self._facts(other, "promise_kept", "promise_time").tier_id, own)
+
     # ------------------------------------------------------------
     # Cases that become one
     # ------------------------------------------------------------
@@ -430,6 +465,24 @@ class TestPromiseFacts(SlaCase):
                 self.assertEqual(
                     self._told(first | second, "promise_kept"),
                     [("First", "promise_kept", "first_response", 0)],
+                )
+
+    def test_broken_on_both_and_the_earlier_one_goes_on_is_counted_once(self):
+        for counted_before in (True, False):
+            with self.subTest(counted_before=counted_before):
+                first = self._case_at(MONDAY_9, name="First")
+                second = self._case_at(MONDAY_10, name="Second")
+                self._cron_at(MONDAY_17)
+                if counted_before:
+                    self._collect()
+                    self.assertEqual(len(self._told(first | second, "promise_kept")), 2)
+                self._merge(first, second)
+                self._collect()
+                self._answer(second, TUESDAY_10)
+                self._collect()
+                self.assertEqual(
+                    self._told(first | second, "promise_kept"),
+                    [("Second", "promise_kept", "first_response", 0)],
                 )
 
     def test_a_broken_promise_that_moves_with_a_merge_is_counted_once(self):

@@ -155,6 +155,45 @@ class TestServiceLevel(ServiceLevelCase):
         self.assertFalse(journey.sold_tier_id)
         self.assertEqual(self._clock(case).policy_id, self.policy)
 
+    def test_a_case_that_is_found_to_belong_to_an_order_later_gets_what_was_sold(self):
+        self._tier(self.tier)
+        with self._at(MONDAY_9):
+            journey = self._journey(self._confirmed())
+        self._tier(False)
+        case = self._case_at(MONDAY_9)
+        self.assertEqual(self._clock(case).policy_id, self.policy)
+        with self._at(MONDAY_10):
+            case.write({"order_id": journey.order_id.id, "journey_id": journey.id})
+            self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual(self._clock(case).policy_id, self.key)
+        self.assertEqual(self._clock(case).seconds, 2 * 3600)
+        self.assertEqual(str(self._clock(case).started_at), MONDAY_9)
+
+    def test_what_only_the_level_that_is_sold_later_promises_begins_with_its_sale(self):
+        contract = self._contract()
+        self.tier.product_ids = contract
+        self._sla(
+            [("contact", "any", "hours", 2)],
+            name="Founders",
+            about="care.journey",
+            tier_ids=self.tier.ids,
+        )
+        with self._at(MONDAY_9):
+            quiet, called = self._journey(self._confirmed()), self._journey(self._confirmed())
+            called.with_user(self.manager).message_post(
+                body="Welcome", message_type="comment", subtype_xmlid="mail.mt_comment"
+            )
+        self.assertFalse((quiet | called).clock_ids)
+        with self._at(MONDAY_10):
+            for journey in (quiet, called):
+                self._line(journey.order_id, contract)
+            self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual(quiet.clock_ids.measure, "contact")
+        self.assertEqual(str(quiet.clock_ids.started_at), MONDAY_10)
+        self.assertFalse(called.clock_ids, "they have been in touch already")
+
     def test_a_level_that_is_sold_later_never_takes_a_better_one_away(self):
         better = self.env["care.tier"].create({"name": "Better", "sequence": 0})
         worse = self.env["care.tier"].create({"name": "Worse", "sequence": 99})

@@ -48,11 +48,15 @@ export class CarePromisesField extends Component {
         this.action = useService("action");
         this.names = NAMES;
         this.state = useState({opened: {}, lines: {}, missing: null});
-        onWillUpdateProps(() => this.reload());
+        onWillUpdateProps((next) => this.reload(next));
     }
 
     get promises() {
-        return this.props.record.data[this.props.name].records;
+        return this.promisesOf(this.props);
+    }
+
+    promisesOf(props) {
+        return props.record.data[props.name].records;
     }
 
     // ------------------------------------------------------------
@@ -113,14 +117,18 @@ export class CarePromisesField extends Component {
         }
     }
 
-    /** After each change of the record its lines may be other ones. */
-    async reload() {
-        const ids = this.promises
+    /**
+     * After each change of the record its lines may be other ones, and it may be another record.
+     *
+     * @param {Object} next the props to come: those of now are still of before
+     */
+    async reload(next) {
+        const ids = this.promisesOf(next)
             .map((promise) => promise.resId)
             .filter((id) => this.state.opened[id]);
         await this.load(ids);
         if (this.state.missing) {
-            await this.loadMissing();
+            await this.loadMissing(next);
         }
     }
 
@@ -182,17 +190,19 @@ export class CarePromisesField extends Component {
         if (this.state.missing) {
             this.state.missing = null;
         } else {
-            await this.loadMissing();
+            await this.loadMissing(this.props);
         }
     }
 
     /** From the field `not_promised` of the record, which is worked out when it is read. */
-    async loadMissing() {
-        const {resId, resModel} = this.props.record;
+    async loadMissing(props) {
+        const {resId, resModel} = props.record;
+        let missing = null;
         if (resId) {
             const [row] = await this.orm.read(resModel, [resId], ["not_promised"]);
-            this.state.missing = row.not_promised;
+            missing = row.not_promised;
         }
+        this.state.missing = missing;
     }
 
     openDetails(promise) {
