@@ -213,6 +213,12 @@ class CareSurveyInvitation(models.Model):
             )
         return row
 
+    def _attempts(self):
+        """All answers by the links of these: the last attempts, and those before them."""
+        answers = self.user_input_id
+        tokens = [token for token in answers.mapped("invite_token") if token]
+        return answers | answers.search([("invite_token", "in", tokens)])
+
     def _rate_url(self, value=None):
         """The page on which this person confirms a score.
 

@@ -1,8 +1,13 @@
-from odoo import models
+from odoo import fields, models
 
 
 class SurveyUserInput(models.Model):
     _inherit = "survey.user_input"
+
+    # the way of record rules to the case: nobody else needs it
+    care_invitation_ids = fields.One2many(
+        "care.survey.invitation", "user_input_id", groups=fields.NO_ACCESS
+    )
 
     def _mark_done(self):
         result = super()._mark_done()
