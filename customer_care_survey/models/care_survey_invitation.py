@@ -603,13 +603,10 @@ class CareSurveyInvitation(models.Model):
 
     def _prepare_scores_vals(self):
         self.ensure_one()
-        lines = self.user_input_id.user_input_line_ids.filtered(
-            lambda line: not line.skipped
-        ).sorted(lambda line: (line.question_id.sequence, line.id))
-        comment = "\n".join(filter(None, [line._care_text() for line in lines]))
+        comment = self.user_input_id._care_words()
         record = self._record()
         vals_by_measure = {}
-        for line in lines:
+        for line in self.user_input_id._care_lines():
             question = line.question_id
             measure = question.care_measure
             # the question may have been changed since it was answered
@@ -666,21 +663,13 @@ class CareSurveyInvitation(models.Model):
         category = trigger.case_category_id
         record = self._record()
         worst = min(self.score_ids, key=lambda score: score.value)
-        answer = self.user_input_id
-        said = [
-            f"{line.question_id.title}\n{line._care_quote()}"
-            for line in answer.user_input_line_ids.sorted(
-                lambda line: (line.question_id.sequence, line.id)
-            )
-            if not line.skipped
-        ]
         return {
             "name": self.env._(
                 # the customer reads it
                 "Your feedback on %s",
                 self.case_id.number or record.name or self.subject,
             ),
-            "description": "\n\n".join(said) or worst.display_name,
+            "description": self.user_input_id._care_told() or worst.display_name,
             "kind": "complaint",
             "channel": "survey",
             "category_id": category.id,

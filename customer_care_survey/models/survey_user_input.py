@@ -9,6 +9,22 @@ class SurveyUserInput(models.Model):
         "care.survey.invitation", "user_input_id", groups=fields.NO_ACCESS
     )
 
+    def _care_lines(self):
+        """What was answered, in the order of the questions."""
+        return self.user_input_line_ids.filtered(lambda line: not line.skipped).sorted(
+            lambda line: (line.question_id.sequence, line.id)
+        )
+
+    def _care_words(self):
+        """All that was written in free words, as text."""
+        return "\n".join(filter(None, [line._care_text() for line in self._care_lines()]))
+
+    def _care_told(self):
+        """The whole answer as text: each question, and what was answered."""
+        return "\n\n".join(
+            f"{line.question_id.title}\n{line._care_quote()}" for line in self._care_lines()
+        )
+
     def _mark_done(self):
         result = super()._mark_done()
         self.env["care.survey.invitation"]._answers_arrived(self)
