@@ -4,9 +4,16 @@ from odoo import fields, models
 class SurveyUserInput(models.Model):
     _inherit = "survey.user_input"
 
-    # the way of record rules to the case: nobody else needs it
+    # the ways of record rules to the case: nobody else needs them
     care_invitation_ids = fields.One2many(
         "care.survey.invitation", "user_input_id", groups=fields.NO_ACCESS
+    )
+    care_earlier_of_ids = fields.Many2many(
+        "care.survey.invitation",
+        "care_survey_invitation_earlier_rel",
+        "user_input_id",
+        "invitation_id",
+        groups=fields.NO_ACCESS,
     )
 
     def _care_lines(self):

@@ -36,9 +36,14 @@ class TestConfidential(CareSurveyCase):
 
     def test_users_of_surveys_read_no_answer_about_a_confidential_case(self):
         invitation = self._answered()
-        answer = invitation.user_input_id
+        first = invitation.user_input_id
+        answer = first.copy({"invite_token": first.invite_token})
+        answer._save_lines(self.why, "On second thoughts")
+        answer._mark_done()
+        self.assertEqual(invitation.user_input_id, answer, "the last attempt counts")
+        self.assertEqual(invitation.earlier_ids, first)
         other = self._answered().user_input_id
-        rows = (answer, answer.user_input_line_ids)
+        rows = (answer, answer.user_input_line_ids, first, first.user_input_line_ids)
         editor = self._user("care_editor", "base.group_user,survey.group_survey_manager")
         keeper = self._user(
             "care_keeper", "customer_care.group_confidential,survey.group_survey_user"
