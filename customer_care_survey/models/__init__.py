@@ -1,3 +1,4 @@
+from . import care_rhythm_mixin
 from . import care_survey_kind
 from . import care_survey_trigger
 from . import care_survey_round

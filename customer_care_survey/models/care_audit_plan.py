@@ -19,7 +19,7 @@ class CareAuditPlan(models.Model):
 
     _name = "care.audit.plan"
     _description = "Audit plan"
-    _inherit = ["care.naming.mixin"]
+    _inherit = ["care.naming.mixin", "care.rhythm.mixin"]
     _order = "name, id"
     _check_company_auto = True
 
@@ -37,14 +37,6 @@ class CareAuditPlan(models.Model):
         domain=lambda self: self._domain_managers(),
         help="The manager who sees all visits of this plan but those to themselves, publishes "
         "them and answers objections.",
-    )
-    period_every = fields.Integer(
-        "Every", default=3, help="The rhythm: every so many days, weeks or months."
-    )
-    period_unit = fields.Selection(
-        [("days", "Days"), ("weeks", "Weeks"), ("months", "Months")],
-        default="months",
-        required=True,
     )
     period_start = fields.Date(
         "From",
@@ -274,23 +266,6 @@ class CareAuditPlan(models.Model):
                 }
             ]
         )
-
-    def _next_period(self, after):
-        """The first day of the rhythm that lies after a day; False when it has ended."""
-        self.ensure_one()
-        day = self.period_start
-        if day <= after:
-            # the rhythm of policies, with its last days of short months
-            rhythm = self.env["care.policy"].new(
-                {
-                    "active": True,
-                    "repeat_every": self.period_every,
-                    "repeat_unit": self.period_unit,
-                    "repeat_end": "never",
-                }
-            )
-            day = rhythm._next_repetition(day, after)[1]
-        return False if self.period_until and day > self.period_until else day
 
     # ------------------------------------------------------------
     # Drawing

@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+from .care_survey_trigger import CASE_STAGE
+
 
 class CareOwnedMixin(models.AbstractModel):
     _inherit = "care.owned.mixin"
@@ -47,5 +49,7 @@ class CareOwnedMixin(models.AbstractModel):
             invitations._cancel_of(
                 self.filtered(lambda record: record.stage_category == "cancelled")
             )
+        if event == "stage_entered" and self._name == "care.case":
+            event = CASE_STAGE
         self.env["care.survey.trigger"]._handle(self, event, at)
         return result

@@ -21,9 +21,9 @@ class CareCase(models.Model):
         for row in invitations:
             scrub = scrubbers[row.case_id]
             row.write({"partner_id": row.company_id._care_anonymous_partner().id, "address": False})
-            answer = row.user_input_id
-            answer.write({"partner_id": False, "email": False, "nickname": False})
-            for line in answer.user_input_line_ids:
+            answers = row._attempts()
+            answers.write({"partner_id": False, "email": False, "nickname": False})
+            for line in answers.user_input_line_ids:
                 names = ("value_char_box", "value_text_box")
                 line.write({name: scrub(line[name]) for name in names if line[name]})
         return result

@@ -143,8 +143,4 @@ class CareSurveyInvitation(models.Model):
     @api.depends("user_input_id.user_input_line_ids")
     def _compute_answer_text(self):
         for row in self:
-            lines = row.user_input_id.user_input_line_ids.filtered(lambda line: not line.skipped)
-            row.answer_text = "\n\n".join(
-                f"{line.question_id.title}\n{line._care_quote()}"
-                for line in lines.sorted(lambda line: (line.question_id.sequence, line.id))
-            )
+            row.answer_text = row.user_input_id._care_told()

@@ -209,8 +209,12 @@ class CareSurveyInvitation(models.Model):
         result = super().action_retry()
         # what was answered is not asked again: only the effects are tried once more
         rows.filtered("answered_at").write({"state": "answered"})
-        # nor is what was sent: only the reminder
-        rows.filtered(lambda row: row.sent_at and not row.answered_at).write({"state": "sent"})
+        # nor is what was sent: only its mail, if no server took it, or the reminder
+        waiting = rows.filtered(lambda row: row.sent_at and not row.answered_at)
+        waiting.write({"state": "sent"})
+        (waiting - waiting._with_refused_mails()).filtered(
+            lambda row: row._is_reminder_early()
+        )._await_reminder()
         return result
 
     def action_open_record(self):
@@ -398,8 +402,39 @@ class CareSurveyInvitation(models.Model):
         moment = last + timedelta(days=trigger.reminder_days)
         return False if deadline and moment >= deadline else moment
 
+    def _is_reminder_early(self):
+        """Whether it is not yet the time to remind, or will never be: somebody may have sent
+        the mail again by hand, or have changed the trigger.
+        """
+        self.ensure_one()
+        moment = self._next_reminder(self._last_mail(), False)
+        return bool(self.trigger_id) and (not moment or moment > self.env.cr.now())
+
+    def _await_reminder(self):
+        """What was sent has reached the person: next comes the reminder, if there is one."""
+        for row in self:
+            moment = row._next_reminder(row._last_mail(), row.user_input_id.deadline)
+            row.write(
+                {
+                    "next_at": moment and max(moment, self._soon()),
+                    "error": False,
+                    "attempts": 0,
+                }
+            )
+        self._trigger_due()
+
     def _remind(self):
         """Remind whoever has not answered, if that is still right; the link stays the same."""
+        # fewer reminders than when it was sent
+        over = self.filtered(
+            lambda row: row.trigger_id and row.reminder_count >= row.trigger_id.reminder_count
+        )
+        over._await_reminder()
+        (self - over)._remind_now()
+
+    def _remind_now(self):
+        if not self:
+            return
         held = self._held_back()
         for row, (reason, _note, again) in held.items():
             row.write(
@@ -568,13 +603,10 @@ class CareSurveyInvitation(models.Model):
 
     def _prepare_scores_vals(self):
         self.ensure_one()
-        lines = self.user_input_id.user_input_line_ids.filtered(
-            lambda line: not line.skipped
-        ).sorted(lambda line: (line.question_id.sequence, line.id))
-        comment = "\n".join(filter(None, [line._care_text() for line in lines]))
+        comment = self.user_input_id._care_words()
         record = self._record()
         vals_by_measure = {}
-        for line in lines:
+        for line in self.user_input_id._care_lines():
             question = line.question_id
             measure = question.care_measure
             # the question may have been changed since it was answered
@@ -631,21 +663,13 @@ class CareSurveyInvitation(models.Model):
         category = trigger.case_category_id
         record = self._record()
         worst = min(self.score_ids, key=lambda score: score.value)
-        answer = self.user_input_id
-        said = [
-            f"{line.question_id.title}\n{line._care_quote()}"
-            for line in answer.user_input_line_ids.sorted(
-                lambda line: (line.question_id.sequence, line.id)
-            )
-            if not line.skipped
-        ]
         return {
             "name": self.env._(
                 # the customer reads it
                 "Your feedback on %s",
                 self.case_id.number or record.name or self.subject,
             ),
-            "description": "\n\n".join(said) or worst.display_name,
+            "description": self.user_input_id._care_told() or worst.display_name,
             "kind": "complaint",
             "channel": "survey",
             "category_id": category.id,

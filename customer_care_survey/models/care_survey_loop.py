@@ -5,10 +5,10 @@ from collections import defaultdict
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from odoo.addons.customer_care.models.care_case_kind import AUTOMATIC
 from odoo.addons.customer_care.models.care_stage import OVER
 
 from .care_case import STAFF
+from .care_events import FROM_US
 
 MEASURES = [
     ("survey_heard", "Bad answer: customer heard back"),
@@ -288,10 +288,7 @@ class CareCase(models.Model):
             [
                 ("model", "=", "care.case"),
                 ("res_id", "in", self.ids),
-                ("message_type", "not in", AUTOMATIC),
-                ("subtype_id.internal", "=", False),
-                ("subtype_id", "!=", False),
-                ("author_id", "any", [("user_ids", "any", [("share", "=", False)])]),
+                *FROM_US,
             ],
             ["res_id", "date"],
         )

@@ -82,8 +82,11 @@ class CareSurveyTrigger(models.Model):
                     "company_id": self.company_id.id,
                 }
             )
-            if self.event not in TOLD and (why := past._undated()):
-                return Markup("<p>%s</p>") % why
+            if self.event not in TOLD and past._undated():
+                return Markup("<p>%s</p>") % self.env._(
+                    "“%s” leaves no date behind: who would have been asked is not known.",
+                    dict(self._selection_event())[self.event],
+                )
             asked, left_out, total = self._preview_events(past)
             days = self.env._("over the last %s days", PREVIEW_DAYS)
         page = [

@@ -7,6 +7,7 @@ from odoo.tools import SQL, format_date
 
 from ..tools.interval import bound_sql
 from .care_survey_score import MEASURES
+from .survey_question import usual_bad
 
 #: Answers below which a figure says little, unless the company says otherwise.
 SMALL = 10
@@ -148,8 +149,7 @@ class CareSurveyInvitation(models.Model):
         trigger = self.trigger_id
         if trigger.open_case:
             return vals["value"] <= trigger.bad_score_max
-        low, high = vals["scale_min"], vals["scale_max"]
-        return vals["value"] <= (6 if (low, high) == (0, 10) else (low + high - 1) // 2)
+        return vals["value"] <= usual_bad(vals["scale_min"], vals["scale_max"])
 
 
 class CareSurveyResult(models.Model):

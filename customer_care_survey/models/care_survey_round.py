@@ -30,16 +30,9 @@ RHYTHM = {
 
 
 class CareSurveyTrigger(models.Model):
-    _inherit = "care.survey.trigger"  # pylint: disable=consider-merging-classes-inherited
+    _name = "care.survey.trigger"
+    _inherit = ["care.survey.trigger", "care.rhythm.mixin"]
 
-    period_every = fields.Integer(
-        "Every", default=3, help="The rhythm: every so many days, weeks or months."
-    )
-    period_unit = fields.Selection(
-        [("days", "Days"), ("weeks", "Weeks"), ("months", "Months")],
-        default="months",
-        required=True,
-    )
     period_start = fields.Date(
         "From", default=fields.Date.context_today, help="The first round, and where it counts from."
     )
@@ -126,25 +119,6 @@ class CareSurveyTrigger(models.Model):
                     }
                 ]
             )
-
-    def _next_period(self, after):
-        """The first day of the rhythm that lies after a day; False when it has ended."""
-        self.ensure_one()
-        first = self.period_start
-        if first > after:
-            day = first
-        else:
-            # the rhythm of policies, with its last days of short months
-            rhythm = self.env["care.policy"].new(
-                {
-                    "active": True,
-                    "repeat_every": self.period_every,
-                    "repeat_unit": self.period_unit,
-                    "repeat_end": "never",
-                }
-            )
-            day = rhythm._next_repetition(first, after)[1]
-        return False if self.period_until and day > self.period_until else day
 
     def _customers_domain(self):
         """Whom a regular survey asks, as far as a search can say."""

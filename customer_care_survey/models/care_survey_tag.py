@@ -128,10 +128,7 @@ class CareSurveyInvitation(models.Model):
     def _take_comments(self):
         """Keep what was written, and tag it."""
         for row in self:
-            lines = row.user_input_id.user_input_line_ids.filtered(
-                lambda line: not line.skipped
-            ).sorted(lambda line: (line.question_id.sequence, line.id))
-            said = "\n".join(filter(None, [line._care_text() for line in lines]))
+            said = row.user_input_id._care_words()
             # the answer may be gone already: what was kept of it stays
             if said and said != row.said:
                 row.said = said

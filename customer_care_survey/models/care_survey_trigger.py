@@ -18,6 +18,10 @@ CUSTOMERS = "[('sale_order_ids.state', '=', 'sale')]"
 REACH_DAYS = 90
 #: Events that are told for a contact: which contact is their occurrence.
 CONTACTS = ("contact_done", "case_contact_done")
+#: Events that are told for a message: which message is their occurrence.
+MESSAGES = ("case_customer_wrote", "case_staff_replied")
+#: A case goes on, as :data:`stage_entered` says it of journeys.
+CASE_STAGE = "case_stage_entered"
 #: Not an event: the calendar says when.
 PERIODIC = "periodic"
 PRIORITIES = [
@@ -211,6 +215,9 @@ class CareSurveyTrigger(models.Model):
             ("coverage_end", self.env._("Free service ends")),
             ("contact_done", self.env._("Contact about an order (follow-up done)")),
             ("case_contact_done", self.env._("Contact about a case (follow-up done)")),
+            (CASE_STAGE, self.env._("Case entered another stage")),
+            ("case_customer_wrote", self.env._("Customer wrote about a case")),
+            ("case_staff_replied", self.env._("Somebody of ours answered about a case")),
             ("first_service", self.env._("First order of a service")),
             (PERIODIC, self.env._("Regularly, customers who match")),
         ]

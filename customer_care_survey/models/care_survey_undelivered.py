@@ -50,21 +50,32 @@ class CareSurveyInvitation(models.Model):
             vals.update(state="skipped", skip_reason=reason, skip_note=note, sent_at=False)
         self.write(vals)
 
-    def _deliver_again(self):
-        """Queue once more the mails of these that could not be sent, if that is still right.
-
-        :return: the rows whose mails these are
-        """
-        if not self:
-            return self
-        mails = self.env["mail.mail"].search(
+    def _refused_mails(self):
+        """Mails of these that no server took, and that nobody has sent again."""
+        return self.env["mail.mail"].search(
             [
                 ("model", "=", self._name),
                 ("res_id", "in", self.ids),
                 ("state", "=", "exception"),
             ]
         )
+
+    def _with_refused_mails(self):
+        # sudo: the engine's mails, whoever tries again
+        return self.browse(set(self.sudo()._refused_mails().mapped("res_id")))
+
+    def _deliver_again(self):
+        """Queue once more the mails of these that could not be sent, if that is still right.
+
+        :return: the rows that are seen to by that
+        """
+        if not self:
+            return self
+        mails = self._refused_mails()
         rows = self.browse(set(mails.mapped("res_id")))
+        # a mail that somebody has sent again by hand has reached its person: no second one now
+        by_hand = (self - rows).filtered(lambda row: row.attempts and row._is_reminder_early())
+        by_hand._await_reminder()
         held = rows._held_back()
         for row, (reason, note, again) in held.items():
             if again:
@@ -81,4 +92,4 @@ class CareSurveyInvitation(models.Model):
         if queued:
             self._wake_mail_queue()
         rows._trigger_due()
-        return rows
+        return rows | by_hand

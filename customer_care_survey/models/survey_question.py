@@ -4,6 +4,13 @@ from odoo.exceptions import ValidationError
 from .care_survey_score import MEASURES
 
 
+def usual_bad(low, high):
+    """Up to where an answer is usually bad: the detractors of 0 to 10, less than the middle of
+    any other scale.
+    """
+    return 6 if (low, high) == (0, 10) else (low + high - 1) // 2
+
+
 class SurveySurvey(models.Model):
     _inherit = "survey.survey"
 
@@ -64,14 +71,8 @@ class SurveyQuestion(models.Model):
         self.filtered(lambda q: q.question_type != "scale").care_measure = False
 
     def _care_bad_score_max(self):
-        """Up to where an answer to one of these questions is usually bad: the detractors of
-        0 to 10, less than the middle of any other scale."""
-        return min(
-            6
-            if (question.scale_min, question.scale_max) == (0, 10)
-            else (question.scale_min + question.scale_max - 1) // 2
-            for question in self
-        )
+        """Up to where an answer to one of these questions is usually bad."""
+        return min(usual_bad(question.scale_min, question.scale_max) for question in self)
 
     def _care_points(self, value):
         """What an answer adds to the average that is the score."""

@@ -192,6 +192,18 @@ class CareSurveyInvitation(models.Model):
         "as it is.",
     )
 
+    earlier_ids = fields.Many2many(
+        "survey.user_input",
+        "care_survey_invitation_earlier_rel",
+        "invitation_id",
+        "user_input_id",
+        string="Earlier Attempts",
+        readonly=True,
+        copy=False,
+        # as the answer itself
+        groups="survey.group_survey_user",
+    )
+
     _half_answered_idx = models.Index(
         "(first_answer_at) WHERE first_answer_at IS NOT NULL AND answered_at IS NULL"
     )
@@ -212,6 +224,12 @@ class CareSurveyInvitation(models.Model):
                 limit=1,
             )
         return row
+
+    def _attempts(self):
+        """All answers by the links of these: the last attempts, and those before them."""
+        answers = self.user_input_id
+        tokens = [token for token in answers.mapped("invite_token") if token]
+        return answers | answers.search([("invite_token", "in", tokens)])
 
     def _rate_url(self, value=None):
         """The page on which this person confirms a score.
@@ -283,5 +301,8 @@ class CareSurveyInvitation(models.Model):
         for answer in answers.sudo().filtered("invite_token"):
             row = self._of_answer(answer)
             if row and row.user_input_id != answer:
-                row.write({"user_input_id": answer.id, "answered_at": False})
+                earlier = [fields.Command.link(row.user_input_id.id)] if row.user_input_id else []
+                row.write(
+                    {"user_input_id": answer.id, "answered_at": False, "earlier_ids": earlier}
+                )
                 row.score_ids.unlink()

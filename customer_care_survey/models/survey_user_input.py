@@ -1,8 +1,36 @@
-from odoo import models
+from odoo import fields, models
 
 
 class SurveyUserInput(models.Model):
     _inherit = "survey.user_input"
+
+    # the ways of record rules to the case: nobody else needs them
+    care_invitation_ids = fields.One2many(
+        "care.survey.invitation", "user_input_id", groups=fields.NO_ACCESS
+    )
+    care_earlier_of_ids = fields.Many2many(
+        "care.survey.invitation",
+        "care_survey_invitation_earlier_rel",
+        "user_input_id",
+        "invitation_id",
+        groups=fields.NO_ACCESS,
+    )
+
+    def _care_lines(self):
+        """What was answered, in the order of the questions."""
+        return self.user_input_line_ids.filtered(lambda line: not line.skipped).sorted(
+            lambda line: (line.question_id.sequence, line.id)
+        )
+
+    def _care_words(self):
+        """All that was written in free words, as text."""
+        return "\n".join(filter(None, [line._care_text() for line in self._care_lines()]))
+
+    def _care_told(self):
+        """The whole answer as text: each question, and what was answered."""
+        return "\n\n".join(
+            f"{line.question_id.title}\n{line._care_quote()}" for line in self._care_lines()
+        )
 
     def _mark_done(self):
         result = super()._mark_done()

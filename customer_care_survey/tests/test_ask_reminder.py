@@ -71,6 +71,14 @@ class TestAskReminder(CareSurveyCase):
         self.assertEqual(len(self._mails(row)), 1)
         self.assertEqual(row.score_ids.value, 9)
 
+    def test_reminders_that_are_switched_off_after_sending_are_not_sent(self):
+        row = self._sent()
+        self.assertTrue(row.next_at)
+        self.trigger.reminder_count = 0
+        self._on(4)
+        self.assertEqual((row.reminder_count, len(self._mails(row))), (0, 1))
+        self.assertFalse(row.next_at)
+
     def test_no_reminder_once_the_link_has_expired(self):
         self.trigger.valid_days = 6
         row = self._sent()

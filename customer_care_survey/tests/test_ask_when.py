@@ -78,6 +78,62 @@ class TestAskWhen(CareSurveyCase):
         row = self._about(case, trigger)
         self.assertEqual((row.followup_id, row.case_id), (followup, case))
 
+    def test_each_stage_that_a_case_enters_is_asked_about_once(self):
+        trigger = self._trigger(
+            event="case_stage_entered", filter_domain="[('stage_category', '=', 'open')]"
+        )
+        case = self._case(kind="enquiry", owner_id=self.agent.id)
+        self.assertFalse(self._about(case, trigger), "it began there")
+        case._enter_category("waiting")
+        case._enter_category("open")
+        row = self._about(case, trigger)
+        self.assertEqual((len(row), row.occurrence), (1, case.entries))
+        trigger._handle(case, "case_stage_entered")
+        self.assertEqual(self._about(case, trigger), row, "told twice, asked once")
+        case._enter_category("waiting")
+        case._enter_category("open")
+        self.assertEqual(len(self._about(case, trigger)), 2)
+
+    def test_who_writes_about_a_case_can_be_asked_and_notes_and_machines_are_no_words(self):
+        trigger = self._trigger(event="case_customer_wrote", filter_domain="[]")
+        case = self._case(kind="enquiry", owner_id=self.agent.id)
+        by_us = case.with_user(self.agent)
+        by_us.message_post(
+            body="We look into it.", message_type="comment", subtype_xmlid="mail.mt_comment"
+        )
+        theirs = {
+            "author_id": self.customer.id,
+            "body": "Any news?",
+            "subtype_xmlid": "mail.mt_comment",
+        }
+        case.message_post(**theirs, message_type="auto_comment")
+        self.assertFalse(self._about(case, trigger))
+        message = case.message_post(**theirs, message_type="email")
+        row = self._about(case, trigger)
+        self.assertEqual((len(row), row.occurrence), (1, message.id))
+        case.message_post(**theirs, message_type="email")
+        self.assertEqual(len(self._about(case, trigger)), 2)
+
+    def test_who_was_answered_about_a_case_can_be_asked(self):
+        trigger = self._trigger(event="case_staff_replied", filter_domain="[]")
+        case = self._case(kind="enquiry", owner_id=self.agent.id)
+        case.message_post(
+            author_id=self.customer.id,
+            body="Any news?",
+            message_type="email",
+            subtype_xmlid="mail.mt_comment",
+        )
+        by_us = case.with_user(self.agent)
+        by_us.message_post(body="Ask the fitter", subtype_xmlid="mail.mt_note")
+        self.assertFalse(self._about(case, trigger))
+        message = by_us.message_post(
+            body="It comes on Monday.", message_type="comment", subtype_xmlid="mail.mt_comment"
+        )
+        row = self._about(case, trigger)
+        self.assertEqual((len(row), row.occurrence), (1, message.id))
+        self._run_invitations()
+        self.assertEqual((row.state, row.followup_id.id), ("sent", False))
+
     def test_broken_filter_of_a_contact_is_retried_for_that_contact(self):
         trigger = self._trigger(event="case_contact_done", filter_domain="[]")
         self.env.cr.execute(

@@ -1,6 +1,7 @@
 from dateutil.relativedelta import relativedelta
 
 from odoo import Command, fields
+from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from .common import CareSurveyCase
@@ -33,6 +34,37 @@ class TestConfidential(CareSurveyCase):
                         self.assertEqual(bool(found), sees)
                         self.assertEqual(mine.has_access("read"), sees)
 
+    def test_users_of_surveys_read_no_answer_about_a_confidential_case(self):
+        invitation = self._answered()
+        first = invitation.user_input_id
+        answer = first.copy({"invite_token": first.invite_token})
+        answer._save_lines(self.why, "On second thoughts")
+        answer._mark_done()
+        self.assertEqual(invitation.user_input_id, answer, "the last attempt counts")
+        self.assertEqual(invitation.earlier_ids, first)
+        other = self._answered().user_input_id
+        rows = (answer, answer.user_input_line_ids, first, first.user_input_line_ids)
+        editor = self._user("care_editor", "base.group_user,survey.group_survey_manager")
+        keeper = self._user(
+            "care_keeper", "customer_care.group_confidential,survey.group_survey_user"
+        )
+        for sealed in (False, True):
+            if sealed:
+                invitation.case_id.action_seal()
+                self.env.invalidate_all()
+            for row in rows:
+                for user, sees in ((editor, not sealed), (keeper, True)):
+                    with self.subTest(rows=row, user=user.login, sealed=sealed):
+                        mine = row.with_user(user)
+                        self.assertEqual(mine.has_access("read"), sees)
+                        found = mine.search([("id", "in", row.ids)])
+                        self.assertEqual(bool(found), sees)
+        self.assertTrue(other.with_user(editor).read(["nickname"]))
+        answers = self.env["survey.user_input"].with_user(editor)
+        self.assertTrue(answers.create({"survey_id": self.survey.id}))
+        with self.assertRaises(AccessError):
+            other.with_user(editor).read(["care_invitation_ids"])
+
     def test_the_case_that_a_bad_answer_opens_is_as_confidential_as_what_it_is_about(self):
         keeper = self._user("care_keeper", "customer_care.group_confidential")
         self.env.ref("customer_care.group_confidential").user_ids = [
@@ -50,6 +82,10 @@ class TestConfidential(CareSurveyCase):
 
     def test_old_answers_lose_their_persons_and_keep_their_scores(self):
         invitation = self._answered()
+        earlier = invitation.user_input_id.copy(
+            {"invite_token": invitation.user_input_id.invite_token, "state": "done"}
+        )
+        earlier._save_lines(self.why, "Clara Moreau was not pleased")
         score, case = invitation.score_ids, invitation.case_id
         points = score.points
         self.company.care_retention_months = 1
@@ -77,3 +113,7 @@ class TestConfidential(CareSurveyCase):
         said = " ".join(filter(None, answer.user_input_line_ids.mapped("value_text_box")))
         self.assertNotIn("Moreau", said)
         self.assertNotIn("@", said)
+        self.assertFalse(earlier.partner_id or earlier.email)
+        words = earlier.user_input_line_ids.filtered("value_text_box").mapped("value_text_box")
+        self.assertTrue(words)
+        self.assertNotIn("Moreau", " ".join(words))

@@ -184,6 +184,26 @@ class TestResult(CareSurveyCase):
         [(low,)] = scores._read_group(mine, aggregates=["low:avg"])
         self.assertFalse(low)
 
+    def test_curator_and_owner_see_the_figures_under_their_names(self):
+        curator = self._user("care_curator", "customer_care.group_agent")
+        had_it = self._user("care_had_it", "customer_care.group_agent")
+        self._user("care_keeper", "customer_care.group_confidential")
+        row = self._asked(9, owner_id=self.agent.id)
+        score = row.score_ids
+        # who had the case is nobody of its team, and it is with somebody else by now
+        score.write({"curator_id": curator.id, "owner_id": had_it.id})
+        self.env.flush_all()
+        for dimension, user in (("curator", curator), ("owner", had_it)):
+            with self.subTest(dimension=dimension):
+                found = self.env["care.survey.result"].with_user(user)
+                found = found.search([("dimension", "=", dimension), ("month", "=", False)])
+                self.assertEqual((found[f"{dimension}_id"], found.score), (user, 100))
+                self.assertIn("NPS 100", score.stage_id.with_user(user).care_score_figures)
+        row.case_id.action_seal()
+        self.env.flush_all()
+        for user in curator | had_it:
+            self.assertFalse(score.with_user(user).has_access("read"), user.login)
+
     def test_who_sees_which_figures(self):
         row = self._asked(9, owner_id=self.agent.id)
         other_team = self._user("care_other", "customer_care.group_agent")

@@ -67,6 +67,30 @@ class TestUndelivered(CareSurveyCase):
         self._minutes(1)
         self.assertEqual((row.state, self._mails(row).state), ("sent", "outgoing"))
 
+    def test_a_mail_that_somebody_sent_again_by_hand_is_followed_by_no_second_one(self):
+        row = self._sent()
+        self._queue(row)
+        self._mails(row).mark_outgoing()
+        self.assertEqual(self._queue(row, works=True), 1)
+        self.assertFalse(self._mails(row), "sent, and deleted by Odoo")
+        self._minutes(5)
+        self.assertFalse(self._mails(row), "nobody is asked twice")
+        self.assertEqual((row.state, row.reminder_count, row.error), ("sent", 0, False))
+        self.assertFalse(row.next_at or row.attempts)
+
+    def test_by_hand_or_tried_again_the_reminder_comes_when_it_is_due(self):
+        self.trigger.write({"reminder_count": 1, "reminder_days": 4})
+        row = self._sent()
+        self._queue(row)
+        self._mails(row).mark_outgoing()
+        row.write({"state": "failed", "next_at": False, "attempts": 5})
+        row.with_user(self.leader).action_retry()
+        self._minutes(5)
+        self.assertEqual((row.reminder_count, len(self._mails(row))), (0, 1))
+        self.assertEqual(row.next_at, row.sent_at + timedelta(days=4))
+        self._minutes(4 * 24 * 60 + 1)
+        self.assertEqual((row.reminder_count, len(self._mails(row))), (1, 2))
+
     def test_who_refuses_meanwhile_gets_no_mail_and_no_place_is_kept_for_it(self):
         row = self._sent()
         self._queue(row)

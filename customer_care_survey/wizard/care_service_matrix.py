@@ -54,7 +54,7 @@ class CareServiceMatrix(models.TransientModel):
             raise AccessError(self.env._("Choose one of your companies."))
         rows = self._answers(company)
         services = self.env["care.rated.service"].browse(row[0] for row in rows)
-        promised = services._care_promised_hours(company)
+        promised = services._care_promised_hours(company, self.tier_id)
         found = []
         for service, row in zip(services, rows, strict=True):
             count, importance, performance, rival, wanted = row[1:]
