@@ -17,7 +17,7 @@ from . import oracle
 from .common import SlaCase
 
 WORKTIME = "odoo.addons.customer_care.models.care_worktime"
-HISTORIES = int(os.environ.get("CARE_HISTORIES") or 25)
+HISTORIES = int(os.environ.get("CARE_HISTORIES") or 40)
 SEED = os.environ.get("CARE_SEED")
 #: Seconds that one story may take: it takes one or two.
 LONGEST = 60

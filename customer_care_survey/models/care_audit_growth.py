@@ -208,41 +208,14 @@ class CareAuditGrowth(models.Model):
         )
 
 
-class CareStage(models.Model):
-    _inherit = "care.stage"
+class CareAuditedMixin(models.AbstractModel):
+    """What visits are scored by: the average of a year of published ones to us."""
 
-    growth_ids = fields.One2many(
-        "care.audit.growth",
-        "stage_id",
-        "Growth List",
-        domain=[("state", "=", "open")],
-        readonly=True,
-    )
-    audit_answers = fields.Integer(compute="_compute_audit_score")
-    audit_score = fields.Float(
-        compute="_compute_audit_score",
-        digits=(5, 1),
-        help="Of 100 points: the average of a year of published visits to us in this stage.",
-    )
+    _name = "care.audited.mixin"
+    _description = "What audits score"
 
-    @api.depends_context("allowed_company_ids")
-    def _compute_audit_score(self):
-        # sudo: figures of a stage, no names: whoever curates it has to know them
-        rows = (
-            self.env["care.audit.growth"]
-            .sudo()
-            ._scores(
-                [("stage_id", "in", self.ids), ("company_id", "in", self.env.companies.ids)],
-                ["stage_id"],
-            )
-        )
-        scores = {stage.id: (score, count) for stage, score, count in rows}
-        for stage in self:
-            stage.audit_score, stage.audit_answers = scores.get(stage.id, (0, 0))
-
-
-class CareStandard(models.Model):
-    _inherit = "care.standard"
+    #: Many2one of the growth list and of the lines of visits that leads here.
+    _audit_link = None
 
     audit_answers = fields.Integer(compute="_compute_audit_score")
     audit_score = fields.Float(
@@ -253,15 +226,35 @@ class CareStandard(models.Model):
 
     @api.depends_context("allowed_company_ids")
     def _compute_audit_score(self):
-        # sudo: figures of a standard, no names
+        link = self._audit_link
+        # sudo: figures, no names: whoever answers for it has to know them
         rows = (
             self.env["care.audit.growth"]
             .sudo()
-            ._scores(
-                [("standard_id", "in", self.ids), ("company_id", "in", self.env.companies.ids)],
-                ["standard_id"],
-            )
+            ._scores([(link, "in", self.ids), ("company_id", "in", self.env.companies.ids)], [link])
         )
-        scores = {standard.id: (score, count) for standard, score, count in rows}
-        for standard in self:
-            standard.audit_score, standard.audit_answers = scores.get(standard.id, (0, 0))
+        scores = {about.id: (score, count) for about, score, count in rows}
+        for about in self:
+            about.audit_score, about.audit_answers = scores.get(about.id, (0, 0))
+
+
+class CareStage(models.Model):
+    _name = "care.stage"
+    _inherit = ["care.stage", "care.audited.mixin"]
+
+    _audit_link = "stage_id"
+
+    growth_ids = fields.One2many(
+        "care.audit.growth",
+        "stage_id",
+        "Growth List",
+        domain=[("state", "=", "open")],
+        readonly=True,
+    )
+
+
+class CareStandard(models.Model):
+    _name = "care.standard"
+    _inherit = ["care.standard", "care.audited.mixin"]
+
+    _audit_link = "standard_id"

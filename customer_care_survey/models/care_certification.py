@@ -358,22 +358,29 @@ class CareCertificationDigest(models.Model):
         )
 
     def _holders(self):
-        """What the mail tells of: own certifications, then those of the people of teams led."""
-        self.ensure_one()
-        holders = self.env["care.certification.holder"]
-        rows = holders._rows(
+        """What the mails tell of: own certifications, then those of the people of teams led.
+
+        :return: dict reminder -> rows, in one query
+        """
+        people = self.user_id
+        rows = self.env["care.certification.holder"]._rows(
             [
                 ("state", "in", OPEN_STATES),
                 "|",
-                ("user_id", "=", self.user_id.id),
-                ("user_id.care_team_ids", "any", [("leader_id", "=", self.user_id.id)]),
-                # of a company that is not theirs nobody is told
-                "|",
-                ("company_id", "=", False),
-                ("company_id", "in", self.user_id.company_ids.ids),
+                ("user_id", "in", people.ids),
+                ("user_id.care_team_ids", "any", [("leader_id", "in", people.ids)]),
             ]
         )
-        return rows.sorted(lambda row: row.user_id != self.user_id)
+        # of a company that is not theirs nobody is told
+        return {
+            digest: rows.filtered(
+                lambda row, user=digest.user_id: (
+                    user in row.user_id | row.user_id.care_team_ids.leader_id
+                    and (not row.company_id or row.company_id in user.company_ids)
+                )
+            ).sorted(lambda row, user=digest.user_id: row.user_id != user)
+            for digest in self
+        }
 
     def _lines(self):
         """What the mail says, in the person's language."""
@@ -388,7 +395,7 @@ class CareCertificationDigest(models.Model):
                 "state": words[row.state],
                 "until": format_date(self.env, row.valid_until) if row.valid_until else "",
             }
-            for row in self._holders()
+            for row in self._holders()[self]
         ]
 
     def _url(self):
@@ -398,7 +405,8 @@ class CareCertificationDigest(models.Model):
         return f"{self.get_base_url()}/odoo/action-{action.id}"
 
     def _run_due(self):
-        wanted = self.filtered(lambda row: row.user_id.active and row._holders())
+        told = self._holders()
+        wanted = self.filtered(lambda row: row.user_id.active and told[row])
         (self - wanted)._cancel_due({"error": self.env._("There was nothing to tell.")})
         if wanted:
             template = self.env.ref("customer_care_survey.mail_template_certification")
