@@ -57,6 +57,7 @@
         "demo/care_audit_demo.xml",
         "demo/care_staff_demo.xml",
         "demo/care_certification_demo.xml",
+        "demo/care_goal_demo.xml",
     ],
     "assets": {
         "web.assets_backend": ["customer_care_survey/static/src/matrix/**/*"],

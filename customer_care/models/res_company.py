@@ -164,6 +164,17 @@ class ResCompany(models.Model):
         except UserError:  # no usable hours: the same time tomorrow
             return moment + timedelta(days=1)
 
+    def _care_promised_hours(self, measures, tier=None):
+        """What everybody in this company is promised, or the customers of a tier: a hook.
+
+        Without service levels nothing is promised.
+
+        :param measures: names of measures, such as ``first_response``
+        :param tier: a tier; empty for everybody
+        :return: dict measure -> open hours, of those that have a promise
+        """
+        return {}
+
     def _care_worktime_of(self, calendar):
         """Working time of ``calendar`` in this company; None where the hours are unusable.
 

@@ -1,5 +1,7 @@
 """What was known when a promise was made has changed: another line of another policy holds now."""
 
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
@@ -28,6 +30,11 @@ GOING_ON = Domain("given_up", "=", False) & (
     Domain("state", "=", "cancelled") & Domain("measure", "in", those(reopens="resume"))
     | Domain("state", "in", ("met", "cancelled")) & Domain("measure", "in", those(reopens="terms"))
 )
+
+
+#: How long after it is over a record may go on with what its customer was sold since: of older
+#: ones there may be very many.
+MAY_GO_ON = timedelta(days=365)
 
 
 def what_decides(records, names, vals):
@@ -523,10 +530,12 @@ class CareProfile(models.Model):
                     )
                 )
                 records.invalidate_recordset(["tier_id", "is_key"], flush=False)
-                self.env["care.sla.clock"]._reconsider(records)
-            # of those that are closed for good there may be very many
-            self.env["care.sla.clock"]._outdate(
-                Domain("case_id.commercial_partner_id", "in", partner_ids)
-                & Domain("company_id", "=", company.id)
-                & Domain("case_id.stage_category", "=", "resolved")
-            )
+                clocks = self.env["care.sla.clock"]
+                clocks._reconsider(records)
+                link = records._care_link
+                clocks._outdate(
+                    Domain(f"{link}.commercial_partner_id", "in", partner_ids)
+                    & Domain("company_id", "=", company.id)
+                    & Domain(f"{link}.stage_category", "not in", ("open", "waiting"))
+                    & Domain(f"{link}.stage_since", ">", clocks._now() - MAY_GO_ON)
+                )

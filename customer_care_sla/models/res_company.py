@@ -29,3 +29,31 @@ class ResCompany(models.Model):
         # sudo: policies are edited by managers, hours by others, companies by administrators
         for company in self.sudo():
             company.care_sla_version = uuid.uuid4().hex
+
+    def _care_promised_hours(self, measures, tier=None):
+        """What all of them can count on: of several promises the longest, and the tier's own
+        before the one to everybody.
+        """
+        self.ensure_one()
+        found = super()._care_promised_hours(measures, tier)
+        # sudo: what is promised to everybody is no secret
+        targets = self.env["care.sla.target"].sudo()
+        targets = targets.search(
+            [
+                ("measure", "in", list(measures)),
+                ("kind", "in", ("minutes", "hours", "days")),
+                ("policy_id.active", "=", True),
+                ("policy_id.company_id", "in", [False, self.id]),
+            ]
+            # a promise to an archived customer or tier is no promise to everybody
+        ).with_context(active_test=False)
+        to_all = targets.filtered(
+            lambda target: not (target.policy_id.partner_ids or target.policy_id.tier_ids)
+        )
+        to_tier = targets.filtered(lambda target: tier and tier in target.policy_id.tier_ids)
+        day = self.resource_calendar_id.hours_per_day or 8
+        factor = {"minutes": 1 / 60, "hours": 1, "days": day}
+        for some in (to_all, to_tier):
+            for measure, promised in some.grouped("measure").items():
+                found[measure] = max(target.amount * factor[target.kind] for target in promised)
+        return found

@@ -122,17 +122,21 @@ class TestChanges(SlaCase):
         self._stage(case, "progress", MONDAY_13)
         self.assertEqual(self._clock(case, "resolution").due_at, due)
 
-    def test_a_tier_that_changed_while_it_was_solved_is_promised_when_it_goes_on(self):
+    def test_a_tier_that_changed_while_it_was_over_is_promised_when_it_goes_on(self):
         tier = self.env.ref("customer_care.tier_key")
         key = self._sla([("resolution", "any", "hours", 24)], name="Key", tier_ids=tier.ids)
-        case = self._case_at(MONDAY_9)
-        self._resolve(case, MONDAY_13)
+        cases = [self._case_at(MONDAY_9) for _over in range(3)]
+        for case, over in zip(cases, ("resolved", "closed", "cancelled"), strict=True):
+            case.write({"cancel_reason": "A mistake.", "resolution": "Mended."})
+            for name in dict.fromkeys(("resolved", over)) if over != "cancelled" else (over,):
+                self._stage(case, name, MONDAY_10)
         with self._at(MONDAY_13):
             self.customer.with_company(self.company).care_tier_id = tier
             self.env.flush_all()
         self.env.invalidate_all()
-        self._stage(case, "progress", MONDAY_13)
-        self.assertEqual(self._clock(case, "resolution").policy_id, key)
+        for case in cases:
+            self._stage(case, "progress", MONDAY_13)
+            self.assertEqual(self._clock(case, "resolution")[-1:].policy_id, key)
 
     def test_what_was_kept_for_good_stays_as_it_was_promised(self):
         self._line(measure="first_response", severity="3", amount=1)

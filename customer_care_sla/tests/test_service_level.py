@@ -69,6 +69,21 @@ class TestServiceLevel(ServiceLevelCase):
         self._tier(self.tier)
         self.assertIn("A first answer: 4 hours", self._level()["lines"])
 
+    def test_what_all_can_count_on_is_told_in_hours_to_other_addons(self):
+        gone = self.env["care.tier"].create({"name": "Gone"})
+        left = self.env["res.partner"].create({"name": "Was a customer"})
+        for amount, whose in ((90, {"tier_ids": gone.ids}), (80, {"partner_ids": left.ids})):
+            self._sla([("first_response", "any", "hours", amount)], **whose)
+        gone.active = left.active = False
+        measures = ["first_response", "resolution", "next_reply"]
+        to_all, to_tier = (
+            self.company._care_promised_hours(measures, tier) for tier in (None, self.tier)
+        )
+        # a day of eight hours; of a tier's two promises by severity the longer
+        self.assertEqual(to_all, {"first_response": 4, "resolution": 16})
+        self.assertEqual(to_tier, {"first_response": 2, "resolution": 8})
+        self.assertEqual(self.company._care_promised_hours([], self.tier), {})
+
     def test_the_journey_keeps_the_level_that_was_sold(self):
         self._tier(self.tier)
         with self._at(MONDAY_9):

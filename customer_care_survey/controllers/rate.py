@@ -1,6 +1,6 @@
 """The first answer, by a click on a score in the mail and a button on the page."""
 
-from odoo import http
+from odoo import Command, http
 from odoo.http import request
 
 from odoo.addons.survey.controllers.main import Survey
@@ -70,3 +70,10 @@ class SurveyRate(Survey):
             },
             headers={"X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"},
         )
+
+    def _prepare_retry_additional_values(self, answer):
+        """Another attempt is about the same case from its first word on, and sealed with it."""
+        values = super()._prepare_retry_additional_values(answer)
+        if row := request.env["care.survey.invitation"]._of_answer(answer):
+            values["care_earlier_of_ids"] = [Command.link(row.id)]
+        return values

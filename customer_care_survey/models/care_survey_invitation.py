@@ -643,10 +643,7 @@ class CareSurveyInvitation(models.Model):
 
     def _is_bad(self):
         self.ensure_one()
-        trigger = self.trigger_id
-        return trigger.open_case and any(
-            score.value <= trigger.bad_score_max for score in self.score_ids
-        )
+        return self.trigger_id.open_case and any(self.score_ids.mapped("is_bad"))
 
     def _open_recovery_cases(self):
         cases = self.env["care.case"]

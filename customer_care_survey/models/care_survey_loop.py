@@ -144,7 +144,9 @@ class CareSurveyInvitation(models.Model):
     # ------------------------------------------------------------
 
     def _end_loops(self):
-        """Propose to close what bad answers of the same persons opened: they are content now."""
+        """End what bad answers of the same persons opened: they are content now. What only waits
+        for their word is closed; where somebody is still at work it is proposed to them.
+        """
         good = self.filtered(
             lambda row: row.score_ids and all(score.points > 0 for score in row.score_ids)
         )
@@ -173,13 +175,19 @@ class CareSurveyInvitation(models.Model):
             if not ended:
                 continue
             ended.write({"survey_good_id": row.id})
+            ended.filtered(lambda case: case.stage_category == "resolved")._enter_category("closed")
+            since = self.env._(
+                "The customer has answered another question since: %(score)s.",
+                score=row.score_text,
+            )
             for case in ended:
+                then = (
+                    self.env._("That ends it: this is closed.")
+                    if case.stage_category in OVER
+                    else self.env._("If nothing is left to do, this can be closed.")
+                )
                 case.message_post(
-                    body=self.env._(
-                        "The customer has answered another question since: %(score)s. If nothing "
-                        "is left to do, this can be closed.",
-                        score=row.score_text,
-                    ),
+                    body=f"{since} {then}",
                     subtype_xmlid="mail.mt_note",
                     partner_ids=case.owner_id.partner_id.ids,
                 )

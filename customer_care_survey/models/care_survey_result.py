@@ -7,7 +7,6 @@ from odoo.tools import SQL, format_date
 
 from ..tools.interval import bound_sql
 from .care_survey_score import MEASURES
-from .survey_question import usual_bad
 
 #: Answers below which a figure says little, unless the company says otherwise.
 SMALL = 10
@@ -146,10 +145,7 @@ class CareSurveyInvitation(models.Model):
 
     def _counts_as_bad(self, vals):
         """Whether a score with these values is a bad answer."""
-        trigger = self.trigger_id
-        if trigger.open_case:
-            return vals["value"] <= trigger.bad_score_max
-        return vals["value"] <= usual_bad(vals["scale_min"], vals["scale_max"])
+        return vals["value"] <= self.trigger_id._bad_up_to(vals["scale_min"], vals["scale_max"])
 
 
 class CareSurveyResult(models.Model):

@@ -10,6 +10,8 @@ from odoo.fields import Domain
 from odoo.addons.customer_care.models.care_category import SEVERITIES
 from odoo.addons.customer_care.models.care_due_mixin import reraise_if_concurrent
 
+from ..tools.scale import usual_bad
+
 #: What was told in a survey is not asked about again.
 NOT_BY_SURVEY = "[('channel', '!=', 'survey')]"
 #: Whom a regular survey asks if nothing else is said.
@@ -169,7 +171,8 @@ class CareSurveyTrigger(models.Model):
         default=6,
         help="An answer of this many points or fewer is bad. For the question whether "
         "they would recommend us, 0 to 6 are the detractors; on a scale from 1 to 5, 2 or "
-        "less is bad.",
+        "less is bad. It holds for the scale of the first question that is counted; on another "
+        "scale of the same survey it is what is usual there.",
     )
     case_category_id = fields.Many2one("care.category", "Category of the Case", check_company=True)
     case_severity = fields.Selection(SEVERITIES, "Severity of the Case", default="2", required=True)
@@ -327,27 +330,25 @@ class CareSurveyTrigger(models.Model):
                     )
                 )
 
-    @api.constrains("survey_id", "bad_score_max", "open_case", "active", "language_ids")
+    @api.constrains("survey_id", "bad_score_max", "open_case", "active")
     def _check_bad_score_max(self):
         """The best answer of a scale must never be a bad one."""
         for trigger in self.filtered("open_case"):
-            # sudo: as in `_compute_measures`
-            questions = trigger.sudo()._surveys().question_ids.filtered("care_measure")
-            for question in questions.sorted("scale_max")[:1]:
-                if trigger.bad_score_max >= question.scale_max:
-                    raise ValidationError(
-                        self.env._(
-                            "“%(trigger)s” takes answers up to %(bad)s as bad, but the best "
-                            "answer to “%(question)s” is %(best)s: every customer would get a "
-                            "case. Lower “Bad Up To” to less than %(best)s (%(proposal)s, for "
-                            "example), or do not open cases for bad answers.",
-                            trigger=trigger.name,
-                            bad=trigger.bad_score_max,
-                            question=question.title,
-                            best=question.scale_max,
-                            proposal=questions._care_bad_score_max(),
-                        )
+            question = trigger._first_counted()
+            if question and trigger.bad_score_max >= question.scale_max:
+                raise ValidationError(
+                    self.env._(
+                        "“%(trigger)s” takes answers up to %(bad)s as bad, but the best "
+                        "answer to “%(question)s” is %(best)s: every customer would get a "
+                        "case. Lower “Bad Up To” to less than %(best)s (%(proposal)s, for "
+                        "example), or do not open cases for bad answers.",
+                        trigger=trigger.name,
+                        bad=trigger.bad_score_max,
+                        question=question.title,
+                        best=question.scale_max,
+                        proposal=usual_bad(question.scale_min, question.scale_max),
                     )
+                )
 
     @api.onchange("event")
     def _onchange_event(self):
@@ -376,10 +377,8 @@ class CareSurveyTrigger(models.Model):
     @api.onchange("survey_id")
     def _onchange_survey_id(self):
         """Propose what is bad on the scale of this survey."""
-        # sudo: as in `_compute_measures`
-        questions = self.sudo().survey_id.question_ids.filtered("care_measure")
-        if questions:
-            self.bad_score_max = questions._care_bad_score_max()
+        if question := self._first_counted():
+            self.bad_score_max = usual_bad(question.scale_min, question.scale_max)
 
     # ------------------------------------------------------------
     # Buttons
@@ -420,10 +419,29 @@ class CareSurveyTrigger(models.Model):
         return self.survey_id | self.language_ids.survey_id
 
     def _survey_for(self, partner):
-        """The survey for a person: the one in their language, where there is one."""
+        """The survey for a person: the one in their language, where there is one, whatever
+        their country.
+        """
         self.ensure_one()
-        line = self.language_ids.filtered(lambda line: line.lang_id.code == partner.lang)
-        return line.survey_id or self.survey_id
+        spoken = (partner.lang or "").partition("_")[0]
+        lines = self.language_ids
+        line = lines.filtered(lambda line: line.lang_id.code == partner.lang) or lines.filtered(
+            lambda line: line.lang_id.code.partition("_")[0] == spoken
+        )
+        return line[:1].survey_id or self.survey_id
+
+    def _first_counted(self):
+        """The question whose answer the mail asks for, and on whose scale it is said what is bad."""
+        # sudo: as in `_compute_measures`
+        return self.sudo().survey_id.question_ids.filtered("care_measure")[:1]
+
+    def _bad_up_to(self, low, high):
+        """Up to where an answer is bad on a scale from ``low`` to ``high``."""
+        if self.open_case:
+            first = self._first_counted()
+            if not first or (first.scale_min, first.scale_max) == (low, high):
+                return self.bad_score_max
+        return usual_bad(low, high)
 
     def _match(self, records):
         records = super()._match(records)
@@ -619,4 +637,3 @@ class CareSurveyTriggerLanguage(models.Model):
     @api.constrains("survey_id")
     def _check_survey(self):
         self.trigger_id._check_survey()
-        self.trigger_id._check_bad_score_max()

@@ -4,13 +4,6 @@ from odoo.exceptions import ValidationError
 from .care_survey_score import MEASURES
 
 
-def usual_bad(low, high):
-    """Up to where an answer is usually bad: the detractors of 0 to 10, less than the middle of
-    any other scale.
-    """
-    return 6 if (low, high) == (0, 10) else (low + high - 1) // 2
-
-
 class SurveySurvey(models.Model):
     _inherit = "survey.survey"
 
@@ -61,18 +54,11 @@ class SurveyQuestion(models.Model):
 
         # sudo: who builds surveys need not see what Customer Care does with them
         triggers = self.env["care.survey.trigger"].sudo()
-        asked = self.survey_id.ids
-        triggers.search(
-            ["|", ("survey_id", "in", asked), ("language_ids.survey_id", "in", asked)]
-        )._check_bad_score_max()
+        triggers.search([("survey_id", "in", self.survey_id.ids)])._check_bad_score_max()
 
     @api.onchange("question_type")
     def _onchange_question_type_care(self):
         self.filtered(lambda q: q.question_type != "scale").care_measure = False
-
-    def _care_bad_score_max(self):
-        """Up to where an answer to one of these questions is usually bad."""
-        return min(usual_bad(question.scale_min, question.scale_max) for question in self)
 
     def _care_points(self, value):
         """What an answer adds to the average that is the score."""

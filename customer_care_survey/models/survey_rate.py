@@ -171,10 +171,9 @@ class SurveyUserInput(models.Model):
         mood = ""
         for line in lines:
             question = line.question_id
-            bad = question._care_bad_score_max()
-            if row.trigger_id.open_case:
-                bad = row.trigger_id.bad_score_max
-            if line.value_scale <= bad:
+            if line.value_scale <= row.trigger_id._bad_up_to(
+                question.scale_min, question.scale_max
+            ):
                 return "bad"
             if question._care_points(line.value_scale) > 0:
                 mood = "good"
@@ -197,7 +196,7 @@ class CareSurveyInvitation(models.Model):
         "care_survey_invitation_earlier_rel",
         "invitation_id",
         "user_input_id",
-        string="Earlier Attempts",
+        string="Other Attempts",
         readonly=True,
         copy=False,
         # as the answer itself
@@ -301,7 +300,9 @@ class CareSurveyInvitation(models.Model):
         for answer in answers.sudo().filtered("invite_token"):
             row = self._of_answer(answer)
             if row and row.user_input_id != answer:
-                earlier = [fields.Command.link(row.user_input_id.id)] if row.user_input_id else []
+                earlier = [fields.Command.unlink(answer.id)]
+                if row.user_input_id:
+                    earlier.append(fields.Command.link(row.user_input_id.id))
                 row.write(
                     {"user_input_id": answer.id, "answered_at": False, "earlier_ids": earlier}
                 )

@@ -150,15 +150,25 @@ class TestInvitation(CareSurveyCase):
         with self.assertRaisesRegex(ValidationError, "“Bad Up To” to less than 4"):
             survey.question_ids.filtered("care_measure").scale_max = 4
 
-    def test_smallest_scale_of_a_survey_counts(self):
+    def test_bad_is_said_on_the_scale_of_the_first_question_and_as_usual_on_another(self):
         self.why.write(
-            {"question_type": "scale", "scale_min": 1, "scale_max": 7, "care_measure": False}
+            {"question_type": "scale", "scale_min": 1, "scale_max": 7, "care_measure": "ces"}
         )
-        with self.assertRaisesRegex(ValidationError, "What should we do better"):
-            self.trigger.bad_score_max = 7
-            self.why.care_measure = "ces"
-        self.trigger.bad_score_max = 6
-        self.why.care_measure = "ces"
+        self.trigger.bad_score_max = 7
+        for first, second, bad in ((8, 4, False), (7, 4, True), (8, 3, True), (10, 7, False)):
+            with self.subTest(first=first, second=second):
+                invitation = self._sent()
+                answer = invitation.user_input_id
+                answer._save_lines(self.nps, first)
+                answer._save_lines(self.why, second)
+                answer._mark_done()
+                self._run_invitations()
+                self.assertEqual(bool(invitation.recovery_case_id), bad)
+                self.assertEqual(any(invitation.score_ids.mapped("is_bad")), bad)
+                if bad:
+                    self._close(invitation.recovery_case_id)
+        with self.assertRaisesRegex(ValidationError, "Bad Up To"):
+            self.trigger.bad_score_max = 10
 
     def test_choosing_a_survey_proposes_what_is_bad(self):
         with Form(self.trigger) as form:

@@ -148,21 +148,41 @@ class TestLoop(CareSurveyCase):
     # What ends it
     # ------------------------------------------------------------
 
-    def test_later_good_answer_of_the_same_person_proposes_to_close(self):
+    def _bad_yesterday(self):
+        """A bad answer of yesterday, and a question that is still open."""
         first, second = self._sent(), self._sent()
         self._answer(first, 1)
         self._run_invitations()
-        case = first.recovery_case_id
-        with self.assertRaises(UserError):
-            case.action_end_loop()
         self.env.cr.execute(
             "UPDATE care_survey_invitation SET answered_at = answered_at - interval '1 day' "
             "WHERE id = %s",
             [first.id],
         )
         self.env.invalidate_all()
-        self._answer(second, 10)
+        return first.recovery_case_id, second
+
+    def _answered_well(self, invitation):
+        self._answer(invitation, 10)
         self._run_invitations()
+
+    def test_later_good_answer_ends_what_only_waits_for_the_customers_word(self):
+        case, second = self._bad_yesterday()
+        case.resolution = "Money back."
+        case.action_resolve()
+        self._answered_well(second)
+        self.assertEqual(case.survey_good_id, second)
+        self.assertEqual(case.stage_category, "closed")
+        self.assertEqual(case.resolution, "Money back.")
+        body = case.message_ids.filtered(lambda message: "10 / 10" in message.body).body
+        self.assertIn("That ends it", body)
+        self._run_invitations()
+        self.assertEqual(len(case.message_ids.filtered(lambda m: "10 / 10" in m.body)), 1)
+
+    def test_later_good_answer_of_the_same_person_proposes_to_close_what_is_worked_on(self):
+        case, second = self._bad_yesterday()
+        with self.assertRaises(UserError):
+            case.action_end_loop()
+        self._answered_well(second)
         self.assertEqual(case.survey_good_id, second)
         self.assertIn("10 / 10", case.message_ids[:1].body)
         self.assertEqual(case.stage_category, "open", "a person decides")

@@ -269,10 +269,27 @@ class TestRate(CareSurveyCase, HttpCase):
         again._mark_done()
         self.env.invalidate_all()
         self.assertEqual(invitation.user_input_id, again)
+        self.assertEqual(invitation.earlier_ids, first)
         self.assertEqual(invitation.score_ids.value, 9)
         self._run_invitations()
         self.assertEqual(invitation.score_ids.value, 9)
         self.assertEqual(len(self._recovery_cases()), 1)
+
+    def test_attempt_at_a_confidential_case_is_sealed_before_it_is_finished(self):
+        self.survey.write({"is_attempts_limited": True, "attempts_limit": 3})
+        invitation = self._sent(owner_id=self.agent.id)
+        first = invitation.user_input_id
+        self._post(invitation, score="9")
+        self._user("care_keeper", "customer_care.group_confidential")
+        invitation.case_id.action_seal()
+        self.url_open(f"/survey/retry/{self.survey.access_token}/{first.access_token}")
+        self.env.invalidate_all()
+        again = self.survey.user_input_ids - first
+        again._save_lines(self.why, "Clara Moreau says more")
+        editor = self._user("care_editor", "base.group_user,survey.group_survey_manager")
+        for rows in (again, again.user_input_line_ids):
+            self.assertTrue(rows)
+            self.assertFalse(rows.with_user(editor).has_access("read"))
 
     def test_exception_of_ours_never_loses_the_click(self):
         invitation = self._sent()

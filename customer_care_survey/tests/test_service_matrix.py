@@ -110,6 +110,7 @@ class TestServiceMatrix(MatrixCase):
         self.assertEqual(list(self._matrix()), [self.repair.id, self.delivery.id])
 
     def test_enough_answers_are_not_grey(self):
+        self.company.care_survey_min_count = 5
         for _number in range(5):
             self._answers(importance=(5, 4))
         row = self._matrix()[self.delivery.id]
@@ -209,11 +210,11 @@ class TestServiceMatrix(MatrixCase):
     def test_the_level_stands_beside_what_is_promised(self):
         self._answers(level=8)
         self.assertIsNone(self._matrix()[self.repair.id]["promised"])
-        registry = self.env.registry["care.rated.service"]
+        self.repair.promise = "first_response"
         self.patch(
-            registry,
+            self.env.registry["res.company"],
             "_care_promised_hours",
-            lambda services, company, tier: dict.fromkeys(services, 2.0 if tier else 4.0),
+            lambda company, measures, tier: dict.fromkeys(measures, 2.0 if tier else 4.0),
         )
         row = self._matrix()[self.repair.id]
         self.assertEqual((row["wanted"], row["promised"]), (8.0, 4.0))
@@ -227,36 +228,6 @@ class TestServiceMatrix(MatrixCase):
         )
         row = self._matrix(tier_id=tier.id)[self.repair.id]
         self.assertEqual((row["wanted"], row["promised"]), (8.0, 2.0))
-
-    def test_what_is_promised_to_a_tier_stands_beside_what_that_tier_wants(self):
-        """Without service levels nothing is promised; with them a tier has its own promise."""
-        self.repair.promise = "first_response"
-        tier, gone = self.env["care.tier"].create([{"name": "Fast"}, {"name": "Gone"}])
-        left = self.env["res.partner"].create({"name": "Was a customer"})
-        wanted = ({}, {})
-        if "care.sla.policy" in self.env:
-            policies = self.env["care.sla.policy"]
-            policies.search([]).active = False
-            for hours, vals in (
-                (4, {}),
-                (1, {"tier_ids": tier.ids}),
-                (90, {"tier_ids": gone.ids}),
-                (80, {"partner_ids": left.ids}),
-            ):
-                line = {"measure": "first_response", "kind": "hours", "amount": hours}
-                policies.create(
-                    {
-                        "name": f"{hours} hours",
-                        "company_id": self.company.id,
-                        "target_ids": [Command.create(line)],
-                        **vals,
-                    }
-                )
-            gone.active = left.active = False
-            wanted = ({self.repair: 4}, {self.repair: 1})
-        services = self.repair | self.delivery
-        found = [services._care_promised_hours(self.company, each) for each in (None, tier)]
-        self.assertEqual(tuple(found), wanted)
 
     def test_free_words_rate_nothing(self):
         with self.assertRaises(ValidationError):

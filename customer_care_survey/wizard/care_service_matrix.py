@@ -4,9 +4,9 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
+from ..models.care_survey_result import SMALL
+
 LEADER = "customer_care.group_leader"
-#: Fewer answers than this are shown in grey.
-FEW = 5
 
 
 class CareServiceMatrix(models.TransientModel):
@@ -54,7 +54,10 @@ class CareServiceMatrix(models.TransientModel):
             raise AccessError(self.env._("Choose one of your companies."))
         rows = self._answers(company)
         services = self.env["care.rated.service"].browse(row[0] for row in rows)
-        promised = services._care_promised_hours(company, self.tier_id)
+        promised = company._care_promised_hours(
+            services.filtered("promise").mapped("promise"), self.tier_id
+        )
+        few = company.care_survey_min_count or SMALL
         found = []
         for service, row in zip(services, rows, strict=True):
             count, importance, performance, rival, wanted = row[1:]
@@ -65,14 +68,14 @@ class CareServiceMatrix(models.TransientModel):
                     "id": service.id,
                     "name": service.name,
                     "count": count,
-                    "few": count < FEW,
+                    "few": count < few,
                     "importance": _rounded(importance),
                     "performance": _rounded(performance),
                     "rival": _rounded(rival),
                     "gap": _rounded(importance - performance) if known else None,
                     "lead": _rounded(performance - rival) if both else None,
                     "wanted": _rounded(wanted),
-                    "promised": _rounded(promised.get(service)),
+                    "promised": _rounded(promised.get(service.promise)),
                 }
             )
         middle = {
@@ -81,7 +84,7 @@ class CareServiceMatrix(models.TransientModel):
         for row in found:
             row["quadrant"] = self._quadrant(row, middle)
         found.sort(key=lambda row: (row["gap"] is None, -(row["gap"] or 0), row["name"]))
-        return {"services": found, "middle": middle, "few": FEW}
+        return {"services": found, "middle": middle, "few": few}
 
     @api.model
     def _quadrant(self, row, middle):
