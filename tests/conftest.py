@@ -103,6 +103,10 @@ class Shell:
         self.running.append(running)
         return running
 
+    def close(self):
+        for running in self.running:
+            running.clean()
+
 
 class Running:
     def __init__(self, care_env, database, code):
@@ -165,10 +169,15 @@ class Running:
 @pytest.fixture
 def odoo_shell(care_env):
     """`odoo_shell(db, code)`: run Python with `env`, commit, give what it left in `result`."""
-    shell = Shell(care_env)
-    yield shell
-    for running in shell.running:
-        running.clean()
+    with contextlib.closing(Shell(care_env)) as shell:
+        yield shell
+
+
+@pytest.fixture(scope="module")
+def shared_shell(care_env):
+    """As `odoo_shell`, for what is made once for a module."""
+    with contextlib.closing(Shell(care_env)) as shell:
+        yield shell
 
 
 class Mailbox:

@@ -116,13 +116,43 @@ result = {'orders': orders.ids, 'cases': cases.ids, 'partner': partner.id}
 """
 
 
+@contextlib.contextmanager
+def copy_of(care_env, template):
+    name = care_env.new_database(template)
+    try:
+        yield name
+    finally:
+        care_env.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def bare_template(care_env):
+    with copy_of(care_env, f"{care_env.place.postgres.prefix}template") as name:
+        care_env.sql(name, "UPDATE ir_module_module SET demo = false")
+        yield name
+
+
 @pytest.fixture
-def bare(care_env):
+def bare(care_env, bare_template):
     """A database with what the add-ons need and none of them, whose installs bring no demo."""
-    name = care_env.new_database(f"{care_env.place.postgres.prefix}template")
-    care_env.sql(name, "UPDATE ir_module_module SET demo = false")
-    yield name
-    care_env.drop_database(name)
+    with copy_of(care_env, bare_template) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def live_template(care_env, bare_template, shared_shell):
+    with copy_of(care_env, bare_template) as name:
+        install(care_env, name, "customer_care")
+        yield name, shared_shell(name, LIVE)
+
+
+@pytest.fixture
+def live(care_env, live_template):
+    """A database without demo and with the core alone, which has been worked with: its name, and
+    the ids of what is in it."""
+    template, ids = live_template
+    with copy_of(care_env, template) as name:
+        yield name, ids
 
 
 def odoo(care_env, database, what, *arguments):
@@ -154,31 +184,30 @@ def left_behind(before, after):
 
 
 def test_installing_later_onto_live_cases_removing_and_installing_again_leaves_nothing_broken(
-    bare, care_env, odoo_shell
+    bare_template, live, care_env, odoo_shell
 ):
-    nothing = traces(care_env, bare)
-    install(care_env, bare, "customer_care")
-    live = odoo_shell(bare, LIVE)
+    nothing = traces(care_env, bare_template)
+    database, ids = live
     work = (
         "SELECT id, state, next_at, user_id, activity_id, write_date FROM care_followup ORDER BY id"
     )
     cases = "SELECT id, number, stage_id, owner_id, cycle, write_date FROM care_case ORDER BY id"
     core, planned, registered = (
-        traces(care_env, bare),
-        care_env.sql(bare, work),
-        care_env.sql(bare, cases),
+        traces(care_env, database),
+        care_env.sql(database, work),
+        care_env.sql(database, cases),
     )
-    mails = care_env.sql(bare, "SELECT count(*) FROM mail_mail")
+    mails = care_env.sql(database, "SELECT count(*) FROM mail_mail")
 
     # the others come later, onto what lives
-    install(care_env, bare, "customer_care_sla", "customer_care_survey")
-    assert care_env.sql(bare, work) == planned
-    assert care_env.sql(bare, cases) == registered
-    assert care_env.sql(bare, "SELECT count(*) FROM mail_mail") == mails
-    opened, _resolved, closed = live["cases"]
-    assert care_env.sql(bare, "SELECT count(*) FROM care_sla_clock") == ["0"], "asked first"
+    install(care_env, database, "customer_care_sla", "customer_care_survey")
+    assert care_env.sql(database, work) == planned
+    assert care_env.sql(database, cases) == registered
+    assert care_env.sql(database, "SELECT count(*) FROM mail_mail") == mails
+    opened, _resolved, closed = ids["cases"]
+    assert care_env.sql(database, "SELECT count(*) FROM care_sla_clock") == ["0"], "asked first"
     odoo_shell(
-        bare,
+        database,
         """
         offered = env['care.sla.apply'].search([('state', '=', 'draft')])
         assert offered.new_count
@@ -187,21 +216,21 @@ def test_installing_later_onto_live_cases_removing_and_installing_again_leaves_n
         """,
     )
     clocks = care_env.sql(
-        bare, "SELECT DISTINCT case_id FROM care_sla_clock WHERE state = 'running'"
+        database, "SELECT DISTINCT case_id FROM care_sla_clock WHERE state = 'running'"
     )
     assert str(opened) in clocks, "an open case gets its promise"
     assert str(closed) not in clocks, "a closed case does not"
-    due = care_env.sql(bare, "SELECT id FROM care_case WHERE promise_due_at IS NOT NULL")
+    due = care_env.sql(database, "SELECT id FROM care_case WHERE promise_due_at IS NOT NULL")
     assert set(due) == set(clocks), "and shows when it is due"
-    assert care_env.sql(bare, "SELECT count(*) FROM care_survey_invitation") == ["0"]
+    assert care_env.sql(database, "SELECT count(*) FROM care_survey_invitation") == ["0"]
     used = odoo_shell(
-        bare,
+        database,
         f"""
         case = env['care.case'].browse({opened})
         case.resolution = 'Mended'
         case.action_resolve()
         case._customer_answers('yes')
-        env['care.case'].create({{'name': 'New', 'partner_id': {live["partner"]}}})
+        env['care.case'].create({{'name': 'New', 'partner_id': {ids["partner"]}}})
         for name in env.registry.descendants(['care.due.mixin'], '_inherit'):
             if not env[name]._abstract and env[name]._due_cron:
                 env[name]._cron_run_due()
@@ -214,30 +243,30 @@ def test_installing_later_onto_live_cases_removing_and_installing_again_leaves_n
     assert set(used["clocks"]) == {"met"} and used["asked"] == 1, used
 
     # they go, and leave the core as it was
-    uninstall(odoo_shell, bare, "customer_care_sla", "customer_care_survey")
+    uninstall(odoo_shell, database, "customer_care_sla", "customer_care_survey")
     said = ("message of ", "activity of ", "follower of ", "gone: ")  # by the work since
     assert [
         line
-        for line in left_behind(core, traces(care_env, bare))
+        for line in left_behind(core, traces(care_env, database))
         if not line.startswith(said) or line.startswith("gone: ") and said[0] not in line
     ] == []
-    assert odoo_shell(bare, DANGLING) == []
+    assert odoo_shell(database, DANGLING) == []
 
     # they come again
-    install(care_env, bare, "customer_care_sla", "customer_care_survey")
+    install(care_env, database, "customer_care_sla", "customer_care_survey")
 
     # everything goes
-    uninstall(odoo_shell, bare, "customer_care")
-    assert left_behind(nothing, traces(care_env, bare)) == []
+    uninstall(odoo_shell, database, "customer_care")
+    assert left_behind(nothing, traces(care_env, database)) == []
 
     # and comes again
-    install(care_env, bare, *ADDONS)
+    install(care_env, database, *ADDONS)
     again = odoo_shell(
-        bare,
+        database,
         f"""
-order = env['sale.order'].browse({live["orders"][0]}).copy()
+order = env['sale.order'].browse({ids["orders"][0]}).copy()
 order.action_confirm()
-case = env['care.case'].create({{'name': 'New', 'partner_id': {live["partner"]}}})
+case = env['care.case'].create({{'name': 'New', 'partner_id': {ids["partner"]}}})
 """
         + DANGLING
         + """
@@ -289,14 +318,16 @@ for name in env.registry.descendants(['care.due.mixin'], '_inherit'):
 
 
 def test_surveys_on_live_cases_ask_nobody_about_the_past_and_leave_the_answers_alone(
-    bare, care_env, odoo_shell
+    live, care_env, odoo_shell
 ):
+    database, _ids = live
+
     def count(table, where="true"):
-        return int(care_env.sql(bare, f"SELECT count(*) FROM {table} WHERE {where}")[0])
+        return int(care_env.sql(database, f"SELECT count(*) FROM {table} WHERE {where}")[0])
 
     def answers():
         return care_env.sql(
-            bare,
+            database,
             "SELECT u.id, u.state, u.partner_id, s.title->>'en_US', q.title->>'en_US',"
             " l.value_scale, l.value_text_box FROM survey_user_input u"
             " JOIN survey_survey s ON s.id = u.survey_id"
@@ -304,18 +335,16 @@ def test_surveys_on_live_cases_ask_nobody_about_the_past_and_leave_the_answers_a
             " LEFT JOIN survey_question q ON q.id = l.question_id ORDER BY u.id, l.id",
         )
 
-    install(care_env, bare, "customer_care")
-    odoo_shell(bare, LIVE)
-    core, given = traces(care_env, bare), answers()
+    core, given = traces(care_env, database), answers()
 
     # it comes later: nobody is asked about what was over before
-    install(care_env, bare, "customer_care_survey")
-    odoo_shell(bare, A_MONTH_LATER)
+    install(care_env, database, "customer_care_survey")
+    odoo_shell(database, A_MONTH_LATER)
     assert count("care_survey_invitation") == 0
     assert count("mail_message", "model LIKE 'care.survey.%'") == 0
     assert answers() == given
 
-    done = odoo_shell(bare, SURVEYED)
+    done = odoo_shell(database, SURVEYED)
     assert done["states"] == ["done", "sent", "planned"], done
     assert done["mails"] == 2 and len(done["case"]) == 1 and done["rounds"] == 1, done
     given = answers()
@@ -325,17 +354,17 @@ def test_surveys_on_live_cases_ask_nobody_about_the_past_and_leave_the_answers_a
         ], given[-6:]
 
     # it goes: the customers' answers stay, with their survey, and nothing else
-    uninstall(odoo_shell, bare, "customer_care_survey")
+    uninstall(odoo_shell, database, "customer_care_survey")
     work = r"(gone: )?(message|activity|follower) of care\.(case|journey)$"
-    left = left_behind(core, traces(care_env, bare))
+    left = left_behind(core, traces(care_env, database))
     assert [line for line in left if not re.match(work, line)] == []
-    assert odoo_shell(bare, DANGLING) == []
+    assert odoo_shell(database, DANGLING) == []
     assert answers() == given
     assert count("mail_message", "model LIKE 'care.survey.%' OR model LIKE 'care.audit%'") == 0
     assert count("mail_mail", "body_html LIKE '%/survey/%'") == 0, "a mail that nobody will stop"
     assert count("care_case", f"id = {done['case'][0]} AND channel IS NOT NULL") == 1
     assert odoo_shell(
-        bare,
+        database,
         """
         answer = env['survey.user_input'].search([('state', '=', 'done')], order='id desc')[:1]
         result = [answer.survey_id.question_ids == answer.predefined_question_ids,
@@ -344,12 +373,12 @@ def test_surveys_on_live_cases_ask_nobody_about_the_past_and_leave_the_answers_a
     ) == [True, True, True]
 
     # it comes again: nobody is asked twice
-    install(care_env, bare, "customer_care_survey")
-    odoo_shell(bare, A_MONTH_LATER)
+    install(care_env, database, "customer_care_survey")
+    odoo_shell(database, A_MONTH_LATER)
     assert count("care_survey_invitation") == 0
     assert count("mail_mail", "body_html LIKE '%/survey/%'") == 0
     assert answers() == given
-    again = odoo_shell(bare, SURVEYED)
+    again = odoo_shell(database, SURVEYED)
     assert again["states"] == ["done", "sent", "planned"], again
     assert again["mails"] == 2
 
@@ -693,65 +722,68 @@ result.append(told())
 """
 
 
-def test_glue_comes_by_itself_onto_live_data_and_leaves_nothing(bare, care_env, odoo_shell):
+def test_glue_comes_by_itself_onto_live_data_and_leaves_nothing(live, care_env, odoo_shell):
+    database, ids = live
+
     def journeys():
         return care_env.sql(
-            bare,
+            database,
             "SELECT id, stage_id, owner_id, cycle, entries, delivery_state, write_date"
             " FROM care_journey ORDER BY id",
         )
 
     def work():
         return care_env.sql(
-            bare, "SELECT id, state, next_at, user_id, write_date FROM care_followup ORDER BY id"
+            database,
+            "SELECT id, state, next_at, user_id, write_date FROM care_followup ORDER BY id",
         )
 
     glue = ["customer_care_crm", "customer_care_stock"]
-    install(care_env, bare, "customer_care")
-    live = odoo_shell(bare, LIVE)
     before = journeys(), work()
-    install(care_env, bare, "sale_crm", "sale_stock")
+    install(care_env, database, "sale_crm", "sale_stock")
     assert (
         care_env.sql(
-            bare,
+            database,
             "SELECT name FROM ir_module_module WHERE state = 'installed' AND auto_install"
             " AND name LIKE 'customer_care%' ORDER BY 1",
         )
         == glue
     ), "they come by themselves"
     assert (journeys(), work()) == before, "nothing old is touched"
-    assert odoo_shell(bare, GLUED.replace("PARTNER", str(live["partner"]))) == [
+    assert odoo_shell(database, GLUED.replace("PARTNER", str(ids["partner"]))) == [
         *(True, True, 1, True, 1)
     ]
     # promises that come later know opportunities
-    install(care_env, bare, "customer_care_sla")
-    assert odoo_shell(bare, PROMISED.replace("PARTNER", str(live["partner"]))) == [
+    install(care_env, database, "customer_care_sla")
+    assert odoo_shell(database, PROMISED.replace("PARTNER", str(ids["partner"]))) == [
         ["running", "running"],
         ["met", "running"],
         ["met", "met"],
     ]
 
     upgraded = journeys(), work()
-    odoo(care_env, bare, "upgrade", "-u", ",".join(glue))
+    odoo(care_env, database, "upgrade", "-u", ",".join(glue))
     assert (journeys(), work()) == upgraded
 
     # they go, and leave the rest as it was
-    uninstall(odoo_shell, bare, *glue)
+    uninstall(odoo_shell, database, *glue)
     ours = "customer_care_(crm|stock)|care_(journey|followup)[._ ](lead_|return)"
-    assert [line for line in traces(care_env, bare) if re.search(ours, line)] == []
-    assert odoo_shell(bare, DANGLING) == []
-    assert care_env.sql(bare, "SELECT count(*) FROM care_journey WHERE order_id IS NULL") == ["0"]
+    assert [line for line in traces(care_env, database) if re.search(ours, line)] == []
+    assert odoo_shell(database, DANGLING) == []
+    assert care_env.sql(database, "SELECT count(*) FROM care_journey WHERE order_id IS NULL") == [
+        "0"
+    ]
     assert len(journeys()) == len(before[0]) + 1
-    uninstall(odoo_shell, bare, "customer_care")
-    apps = traces(care_env, bare)
+    uninstall(odoo_shell, database, "customer_care")
+    apps = traces(care_env, database)
     assert [line for line in apps if re.search(r"\bcare[._]|customer_care", line)] == []
 
     # and come again
-    install(care_env, bare, "customer_care")
+    install(care_env, database, "customer_care")
     assert care_env.sql(
-        bare,
+        database,
         "SELECT count(*) FROM ir_module_module WHERE state = 'installed' AND name LIKE"
         " 'customer_care_%'",
     ) == ["2"]
-    uninstall(odoo_shell, bare, "customer_care")
-    assert left_behind(apps, traces(care_env, bare)) == []
+    uninstall(odoo_shell, database, "customer_care")
+    assert left_behind(apps, traces(care_env, database)) == []

@@ -5,9 +5,7 @@ from odoo.exceptions import UserError
 from odoo.tools import plaintext2html
 
 from .care_case import STAFF
-
-#: Messages that no person wrote.
-AUTOMATIC = ("auto_comment", "notification", "out_of_office", "user_notification")
+from .mail_message import AUTOMATIC
 
 
 class CareCase(models.Model):

@@ -1,6 +1,9 @@
 from odoo import models
 from odoo.tools import SQL
 
+#: Types of messages that no person wrote.
+AUTOMATIC = ("auto_comment", "notification", "out_of_office", "user_notification")
+
 
 class MailMessage(models.Model):
     """Internal messages of a case are internal, of whatever type they are.
@@ -28,3 +31,22 @@ class MailMessage(models.Model):
         if result:
             return (result[0] | hidden, result[1])
         return (hidden, lambda: hidden._make_access_error(operation)) if hidden else None
+
+
+class MailMail(models.Model):
+    _inherit = "mail.mail"
+
+    def _care_written(self, records):
+        """Those of these mails in which the user writes to customers, to many at once.
+
+        :param records: of which model they have to be
+        """
+        author = self.env.user.partner_id
+        return self.filtered(
+            lambda mail: (
+                mail.model == records._name
+                and mail.author_id == author
+                and not mail.is_internal
+                and mail.message_type not in AUTOMATIC
+            )
+        )

@@ -2,12 +2,10 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from odoo.addons.customer_care.models.care_due_mixin import ENGINE
+from odoo.addons.customer_care.models.mail_message import AUTOMATIC
 from odoo.addons.customer_care.tools.filing import plain_text
 
 from ..tools.courtesy import is_thanks
-
-#: Messages that no person wrote.
-AUTOMATIC = ("auto_comment", "notification", "out_of_office", "user_notification")
 
 
 class CareCase(models.Model):
@@ -89,16 +87,8 @@ class CareCase(models.Model):
     def _message_mail_after_hook(self, mails):
         """The same for mails that people send to many customers at once."""
         result = super()._message_mail_after_hook(mails)
-        user = self.env.user
-        written = mails.filtered(
-            lambda mail: (
-                mail.model == self._name
-                and mail.author_id == user.partner_id
-                and not mail.is_internal
-                and mail.message_type not in AUTOMATIC
-            )
-        )
-        self.browse(written.mapped("res_id"))._care_answered_by(user)
+        written = mails._care_written(self)
+        self.browse(written.mapped("res_id"))._care_answered_by(self.env.user)
         return result
 
     # ------------------------------------------------------------

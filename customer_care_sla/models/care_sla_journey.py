@@ -6,7 +6,6 @@ from odoo.fields import Domain
 
 from odoo.addons.customer_care.models.care_guard import refuse_forged
 
-from .care_case import AUTOMATIC
 from .care_sla_change import what_decides, whose_changed
 from .care_sla_measure import MEASURES_BY_NAME
 
@@ -268,16 +267,8 @@ class MailThread(models.AbstractModel):
     def _message_mail_after_hook(self, mails):
         result = super()._message_mail_after_hook(mails)
         if self._name in self.env["care.journey"]._care_documents:
-            user = self.env.user
-            written = mails.filtered(
-                lambda mail: (
-                    mail.model == self._name
-                    and mail.author_id == user.partner_id
-                    and not mail.is_internal
-                    and mail.message_type not in AUTOMATIC
-                )
-            )
-            self.env["care.journey"]._heard(self._name, written.mapped("res_id"), user)
+            written = mails._care_written(self)
+            self.env["care.journey"]._heard(self._name, written.mapped("res_id"), self.env.user)
         return result
 
 

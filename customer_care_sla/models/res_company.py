@@ -41,7 +41,6 @@ class ResCompany(models.Model):
         targets = targets.search(
             [
                 ("measure", "in", list(measures)),
-                ("kind", "in", ("minutes", "hours", "days")),
                 ("policy_id.active", "=", True),
                 ("policy_id.company_id", "in", [False, self.id]),
             ]
@@ -54,6 +53,9 @@ class ResCompany(models.Model):
         day = self.resource_calendar_id.hours_per_day or 8
         factor = {"minutes": 1 / 60, "hours": 1, "days": day}
         for some in (to_all, to_tier):
-            for measure, promised in some.grouped("measure").items():
-                found[measure] = max(target.amount * factor[target.kind] for target in promised)
+            for measure, lines in some.grouped("measure").items():
+                # what a tier is promised otherwise, or not at all, is not what everybody is
+                found.pop(measure, None)
+                if promised := lines.filtered(lambda line: line.kind in factor):
+                    found[measure] = max(line.amount * factor[line.kind] for line in promised)
         return found

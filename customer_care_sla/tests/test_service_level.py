@@ -83,6 +83,10 @@ class TestServiceLevel(ServiceLevelCase):
         self.assertEqual(to_all, {"first_response": 4, "resolution": 16})
         self.assertEqual(to_tier, {"first_response": 2, "resolution": 8})
         self.assertEqual(self.company._care_promised_hours([], self.tier), {})
+        # who is promised nothing has not what everybody has
+        basic = self.env["care.tier"].create({"name": "Basic"})
+        self._sla([("first_response", "any", "none", 0)], name="Basic", tier_ids=basic.ids)
+        self.assertEqual(self.company._care_promised_hours(measures, basic), {"resolution": 16})
 
     def test_the_journey_keeps_the_level_that_was_sold(self):
         self._tier(self.tier)

@@ -55,7 +55,8 @@ class SurveyRate(Survey):
                 "survey": answer.survey_id,
                 "answer": answer,
                 "row": row,
-                "company": row.company_id,
+                # the page's head shows its logo
+                "res_company": row.company_id,
                 "question": question,
                 "texts": answer._care_texts_on_page(),
                 "said": {

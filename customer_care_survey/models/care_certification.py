@@ -302,6 +302,13 @@ class CareCertificationHolder(models.Model):
         }
 
 
+class Told(dict):
+    """Reminder -> what it tells of; in the context while the mails of one batch are made.
+
+    No remote call can put one there.
+    """
+
+
 class CareCertificationDigest(models.Model):
     """One mail with all that a person, or a leader's people, have still to pass."""
 
@@ -372,15 +379,18 @@ class CareCertificationDigest(models.Model):
             ]
         )
         # of a company that is not theirs nobody is told
-        return {
-            digest: rows.filtered(
-                lambda row, user=digest.user_id: (
-                    user in row.user_id | row.user_id.care_team_ids.leader_id
-                    and (not row.company_id or row.company_id in user.company_ids)
-                )
-            ).sorted(lambda row, user=digest.user_id: row.user_id != user)
+        return Told(
+            (
+                digest,
+                rows.filtered(
+                    lambda row, user=digest.user_id: (
+                        user in row.user_id | row.user_id.care_team_ids.leader_id
+                        and (not row.company_id or row.company_id in user.company_ids)
+                    )
+                ).sorted(lambda row, user=digest.user_id: row.user_id != user),
+            )
             for digest in self
-        }
+        )
 
     def _lines(self):
         """What the mail says, in the person's language."""
@@ -395,8 +405,13 @@ class CareCertificationDigest(models.Model):
                 "state": words[row.state],
                 "until": format_date(self.env, row.valid_until) if row.valid_until else "",
             }
-            for row in self._holders()[self]
+            for row in self._told()
         ]
+
+    def _told(self):
+        """What this mail tells of; in a batch it was looked up for all of them."""
+        told = self.env.context.get("care_told")
+        return (told if isinstance(told, Told) else self._holders())[self]
 
     def _url(self):
         """Where the person sees what is to be passed."""
@@ -410,7 +425,7 @@ class CareCertificationDigest(models.Model):
         (self - wanted)._cancel_due({"error": self.env._("There was nothing to tell.")})
         if wanted:
             template = self.env.ref("customer_care_survey.mail_template_certification")
-            template.send_mail_batch(wanted.ids)
+            template.with_context(care_told=told).send_mail_batch(wanted.ids)
             wanted.write({"state": "done", "next_at": False, "error": False})
             self._wake_mail_queue()
 

@@ -2,8 +2,8 @@
 
 from odoo import api, models
 
-from odoo.addons.customer_care.models.care_case_kind import AUTOMATIC
 from odoo.addons.customer_care.models.care_due_mixin import ENGINE
+from odoo.addons.customer_care.models.mail_message import AUTOMATIC
 
 from .care_survey_trigger import CASE_STAGE, CONTACTS, MESSAGES
 
@@ -74,6 +74,15 @@ class CareCase(models.Model):
             and said.filtered_domain(FROM_US)
         ):
             self._tell_triggers("case_staff_replied", {self.id: message.id})
+        return result
+
+    def _message_mail_after_hook(self, mails):
+        """The same for mails that people send to many customers at once."""
+        result = super()._message_mail_after_hook(mails)
+        written = mails._care_written(self)
+        if written:
+            replies = {mail.res_id: mail.mail_message_id.id for mail in written}
+            self.browse(replies)._tell_triggers("case_staff_replied", replies)
         return result
 
 

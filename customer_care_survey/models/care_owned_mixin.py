@@ -44,12 +44,15 @@ class CareOwnedMixin(models.AbstractModel):
         result = super()._care_state(event, at)
         invitations = self.env["care.survey.invitation"]
         if event == "case_reopened":
-            invitations._cancel_of(self)
+            invitations._cancel_of(self, of_now=False)
         else:
             invitations._cancel_of(
                 self.filtered(lambda record: record.stage_category == "cancelled")
             )
+        told = self
         if event == "stage_entered" and self._name == "care.case":
             event = CASE_STAGE
-        self.env["care.survey.trigger"]._handle(self, event, at)
+            # nobody is asked about what is cancelled
+            told = self.filtered(lambda case: case.stage_category != "cancelled")
+        self.env["care.survey.trigger"]._handle(told, event, at)
         return result

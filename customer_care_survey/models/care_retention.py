@@ -20,9 +20,17 @@ class CareCase(models.Model):
         invitations = self.env["care.survey.invitation"].search([("case_id", "in", self.ids)])
         for row in invitations:
             scrub = scrubbers[row.case_id]
-            row.write({"partner_id": row.company_id._care_anonymous_partner().id, "address": False})
+            row.write(
+                {
+                    "partner_id": row.company_id._care_anonymous_partner().id,
+                    # the words of a mail server name the address
+                    **dict.fromkeys(("address", "skip_note", "error"), False),
+                }
+            )
             answers = row._attempts()
             answers.write({"partner_id": False, "email": False, "nickname": False})
+            # who followed the survey was told who had answered
+            answers.message_ids.unlink()
             for line in answers.user_input_line_ids:
                 names = ("value_char_box", "value_text_box")
                 line.write({name: scrub(line[name]) for name in names if line[name]})

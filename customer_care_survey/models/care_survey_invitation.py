@@ -141,6 +141,7 @@ class CareSurveyInvitation(models.Model):
     score_text = fields.Char("Score", compute="_compute_score_text")
     comment = fields.Text("What They Wrote", compute="_compute_score_text")
     recovery_case_ids = fields.One2many("care.case", "survey_invitation_id")
+    suggestion_case_ids = fields.One2many("care.case", "survey_suggestion_id")
     recovery_case_id = fields.Many2one(
         "care.case", "Case Opened", compute="_compute_recovery_case_id"
     )
@@ -236,8 +237,11 @@ class CareSurveyInvitation(models.Model):
     # ------------------------------------------------------------
 
     @api.model
-    def _cancel_of(self, records):
-        """Do not ask about journeys or cases that go on or were cancelled."""
+    def _cancel_of(self, records, of_now=True):
+        """Do not ask about journeys or cases that go on or were cancelled.
+
+        :param of_now: also about what has happened since they were opened the last time
+        """
         if not records:
             return
         rows = self.sudo().search(
@@ -247,6 +251,8 @@ class CareSurveyInvitation(models.Model):
                 ("answered_at", "=", False),
             ]
         )
+        if not of_now:
+            rows = rows.filtered(lambda row: row.cycle < row[records._care_link].cycle)
         rows._cancel_due({"skip_reason": "record_over"})
 
     # ------------------------------------------------------------

@@ -167,7 +167,8 @@ class CareSurveyInvitation(models.Model):
                     and case.company_id == row.company_id
                     and (
                         case.survey_invitation_id == row
-                        or case.survey_invitation_id.answered_at < row.answered_at
+                        or case.survey_invitation_id.answered_at
+                        and case.survey_invitation_id.answered_at < row.answered_at
                     )
                     and not case.survey_good_id
                 )
@@ -175,19 +176,21 @@ class CareSurveyInvitation(models.Model):
             if not ended:
                 continue
             ended.write({"survey_good_id": row.id})
-            ended.filtered(lambda case: case.stage_category == "resolved")._enter_category("closed")
-            since = self.env._(
-                "The customer has answered another question since: %(score)s.",
-                score=row.score_text,
-            )
             for case in ended:
-                then = (
-                    self.env._("That ends it: this is closed.")
-                    if case.stage_category in OVER
-                    else self.env._("If nothing is left to do, this can be closed.")
-                )
+                if case.stage_category == "resolved" and case._close_content():
+                    body = self.env._(
+                        "The customer has answered another question since: %(score)s. That ends "
+                        "it: this is closed.",
+                        score=row.score_text,
+                    )
+                else:
+                    body = self.env._(
+                        "The customer has answered another question since: %(score)s. If nothing "
+                        "is left to do, this can be closed.",
+                        score=row.score_text,
+                    )
                 case.message_post(
-                    body=f"{since} {then}",
+                    body=body,
                     subtype_xmlid="mail.mt_note",
                     partner_ids=case.owner_id.partner_id.ids,
                 )
@@ -233,6 +236,30 @@ class CareCase(models.Model):
         for case in self:
             case.survey_good_score = case.survey_good_id.score_text
 
+    def _close_content(self):
+        """Close, as superuser, what a good answer has ended; not where something else is still
+        wanted, such as a leader's word that a danger is over.
+
+        :return: whether it is closed
+        """
+        self.ensure_one()
+        try:
+            with self.env.cr.savepoint():
+                self._enter_category("closed")
+        except UserError:
+            self.invalidate_recordset()
+            return False
+        return True
+
+    def _stage_events(self, before):
+        if self[:1].stage_category in ("open", "waiting"):
+            # sudo: the engine's field; the customer is not content after all
+            again = self.sudo().filtered(
+                lambda case: case.survey_good_id and before[case] not in ("open", "waiting")
+            )
+            again.write({"survey_good_id": False})
+        return super()._stage_events(before)
+
     def action_end_loop(self):
         """Close what a good answer since has ended."""
         self.ensure_one()
@@ -247,7 +274,8 @@ class CareCase(models.Model):
             )
         if self.stage_category != "resolved":
             self._enter_category("resolved")
-        self._enter_category("closed")
+        # sudo: otherwise only leaders close for a customer, who has had their say here
+        self.sudo()._enter_category("closed")
         return True
 
     # ------------------------------------------------------------

@@ -431,7 +431,7 @@ class CareSurveyTrigger(models.Model):
         return line[:1].survey_id or self.survey_id
 
     def _first_counted(self):
-        """The question whose answer the mail asks for, and on whose scale it is said what is bad."""
+        """The question that the mail asks, and on whose scale it is said what is bad."""
         # sudo: as in `_compute_measures`
         return self.sudo().survey_id.question_ids.filtered("care_measure")[:1]
 

@@ -226,7 +226,7 @@ class CareSurveyInvitation(models.Model):
 
     def _attempts(self):
         """All answers by the links of these: the last attempts, and those before them."""
-        answers = self.user_input_id
+        answers = self.user_input_id | self.earlier_ids
         tokens = [token for token in answers.mapped("invite_token") if token]
         return answers | answers.search([("invite_token", "in", tokens)])
 
@@ -303,7 +303,13 @@ class CareSurveyInvitation(models.Model):
                 earlier = [fields.Command.unlink(answer.id)]
                 if row.user_input_id:
                     earlier.append(fields.Command.link(row.user_input_id.id))
+                # should it not be noted at once: what was sent and answered is found later
                 row.write(
-                    {"user_input_id": answer.id, "answered_at": False, "earlier_ids": earlier}
+                    {
+                        "user_input_id": answer.id,
+                        "state": "sent",
+                        "answered_at": False,
+                        "earlier_ids": earlier,
+                    }
                 )
                 row.score_ids.unlink()

@@ -94,6 +94,24 @@ class TestAskWhen(CareSurveyCase):
         case._enter_category("open")
         self.assertEqual(len(self._about(case, trigger)), 2)
 
+    def test_stage_that_a_case_enters_by_being_opened_again_is_asked_about(self):
+        trigger = self._trigger(
+            event="case_stage_entered", filter_domain="[('stage_category', '=', 'open')]"
+        )
+        case = self._closed(kind="enquiry", owner_id=self.agent.id)
+        case.action_reopen()
+        row = self._about(case, trigger)
+        self.assertEqual((len(row), row.state), (1, "planned"))
+        self._close(case)
+        case.action_reopen()
+        self.assertEqual(self._about(case, trigger).mapped("state"), ["cancelled", "planned"])
+
+    def test_nobody_is_asked_about_the_stage_of_what_is_cancelled(self):
+        trigger = self._trigger(event="case_stage_entered", filter_domain="[]")
+        case = self._case(kind="enquiry", cancel_reason="A mistake.")
+        case.action_cancel()
+        self.assertFalse(self._about(case, trigger))
+
     def test_who_writes_about_a_case_can_be_asked_and_notes_and_machines_are_no_words(self):
         trigger = self._trigger(event="case_customer_wrote", filter_domain="[]")
         case = self._case(kind="enquiry", owner_id=self.agent.id)
@@ -133,6 +151,22 @@ class TestAskWhen(CareSurveyCase):
         self.assertEqual((len(row), row.occurrence), (1, message.id))
         self._run_invitations()
         self.assertEqual((row.state, row.followup_id.id), ("sent", False))
+
+    def test_who_is_answered_beside_many_others_can_be_asked(self):
+        trigger = self._trigger(event="case_staff_replied", filter_domain="[]")
+        cases = self._case(kind="enquiry") | self._case(kind="enquiry")
+        composer = self.env["mail.compose.message"].with_user(self.manager)
+        composer.create(
+            {
+                "composition_mode": "mass_mail",
+                "model": "care.case",
+                "res_ids": str(cases.ids),
+                "subject": "The part has arrived",
+                "body": "<p>We come tomorrow.</p>",
+            }
+        )._action_send_mail()
+        for case in cases:
+            self.assertEqual(len(self._about(case, trigger)), 1)
 
     def test_broken_filter_of_a_contact_is_retried_for_that_contact(self):
         trigger = self._trigger(event="case_contact_done", filter_domain="[]")

@@ -65,6 +65,29 @@ class TestConfidential(CareSurveyCase):
         with self.assertRaises(AccessError):
             other.with_user(editor).read(["care_invitation_ids"])
 
+    def test_sealing_the_case_that_an_answer_opened_seals_the_answer(self):
+        self._user("care_keeper", "customer_care.group_confidential")
+        self.env.ref("customer_care.group_confidential").user_ids = [
+            Command.unlink(self.env.ref("base.user_admin").id)
+        ]
+        self.why.care_suggestion = True
+        editor = self._user("care_editor", "base.group_user,survey.group_survey_manager")
+        for score, link in ((1, "recovery_case_ids"), (10, "suggestion_case_ids")):
+            invitation = self._sent()
+            self._answer(invitation, score, "He has shouted at me")
+            self._run_invitations()
+            answer = invitation.user_input_id
+            rows = [(invitation, self.manager), (invitation.score_ids, self.manager)]
+            rows += [(answer, editor), (answer.user_input_line_ids, editor)]
+            for sealed in (False, True):
+                if sealed:
+                    invitation[link].action_seal()
+                    self.env.invalidate_all()
+                for row, user in rows:
+                    with self.subTest(row=row, sealed=sealed):
+                        self.assertEqual(row.with_user(user).has_access("read"), not sealed)
+            self._close(invitation[link])
+
     def test_the_case_that_a_bad_answer_opens_is_as_confidential_as_what_it_is_about(self):
         keeper = self._user("care_keeper", "customer_care.group_confidential")
         self.env.ref("customer_care.group_confidential").user_ids = [
@@ -88,6 +111,8 @@ class TestConfidential(CareSurveyCase):
         earlier._save_lines(self.why, "Clara Moreau was not pleased")
         score, case = invitation.score_ids, invitation.case_id
         points = score.points
+        invitation.write({"skip_note": "clara@example.com is unknown", "error": "to clara@"})
+        invitation.user_input_id.message_post(body="Clara Moreau just participated")
         self.company.care_retention_months = 1
         self.env.flush_all()
         self.env.cr.execute(
@@ -103,6 +128,8 @@ class TestConfidential(CareSurveyCase):
         self.assertNotIn("Clara", score.comment)
         self.assertIn("thanks Amir", score.comment)
         self.assertNotIn("Clara", invitation.said)
+        self.assertFalse(invitation.skip_note or invitation.error)
+        self.assertFalse(invitation.user_input_id.message_ids)
         self.assertIn("thanks Amir", invitation.said)
         self.assertNotIn("Clara", invitation.answer_text)
         nobody = self.company.care_anonymous_partner_id

@@ -148,9 +148,9 @@ class TestLoop(CareSurveyCase):
     # What ends it
     # ------------------------------------------------------------
 
-    def _bad_yesterday(self):
-        """A bad answer of yesterday, and a question that is still open."""
-        first, second = self._sent(), self._sent()
+    def _bad_yesterday(self, others=1):
+        """A bad answer of yesterday, and questions that are still open."""
+        first, *later = (self._sent() for _question in range(1 + others))
         self._answer(first, 1)
         self._run_invitations()
         self.env.cr.execute(
@@ -159,7 +159,7 @@ class TestLoop(CareSurveyCase):
             [first.id],
         )
         self.env.invalidate_all()
-        return first.recovery_case_id, second
+        return first.recovery_case_id, *later
 
     def _answered_well(self, invitation):
         self._answer(invitation, 10)
@@ -178,6 +178,28 @@ class TestLoop(CareSurveyCase):
         self._run_invitations()
         self.assertEqual(len(case.message_ids.filtered(lambda m: "10 / 10" in m.body)), 1)
 
+    def test_later_good_answer_closes_no_danger_and_loses_nothing_of_itself(self):
+        self.why.care_suggestion = True
+        case, second = self._bad_yesterday()
+        case.write({"safety": True, "resolution": "The pipe was changed."})
+        case.action_resolve()
+        self._answer(second, 10, "Ring before you come.")
+        self._run_invitations()
+        self.assertEqual((case.stage_category, case.survey_good_id), ("resolved", second))
+        self.assertEqual((second.state, second.error), ("done", False))
+        self.assertEqual(len(self._suggestions()), 1)
+
+    def test_case_that_goes_on_after_a_good_answer_is_ended_by_the_next_one(self):
+        case, second, third = self._bad_yesterday(others=2)
+        case.resolution = "Money back."
+        case.action_resolve()
+        self._answered_well(second)
+        self.assertEqual(case.stage_category, "closed")
+        case.action_reopen()
+        self.assertFalse(case.survey_good_id, "not content after all")
+        self._answered_well(third)
+        self.assertEqual(case.survey_good_id, third)
+
     def test_later_good_answer_of_the_same_person_proposes_to_close_what_is_worked_on(self):
         case, second = self._bad_yesterday()
         with self.assertRaises(UserError):
@@ -186,7 +208,8 @@ class TestLoop(CareSurveyCase):
         self.assertEqual(case.survey_good_id, second)
         self.assertIn("10 / 10", case.message_ids[:1].body)
         self.assertEqual(case.stage_category, "open", "a person decides")
-        case.action_end_loop()
+        case.owner_id = self.agent
+        case.with_user(self.agent).action_end_loop()
         self.assertEqual(case.stage_category, "closed")
         self.assertIn("10 / 10", case.resolution)
 

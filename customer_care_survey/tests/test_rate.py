@@ -85,6 +85,17 @@ class TestRate(CareSurveyCase, HttpCase):
                 self._run_invitations()
                 self._close(self._recovery_cases())
 
+    def test_page_has_the_logo_of_who_asks_and_once(self):
+        company = self.env["res.company"].create({"name": "Second Shop"})
+        invitation = self._sent()
+        self.assertIn(
+            f"/logo.png?company={self.company.id}", self.url_open(invitation._rate_url()).text
+        )
+        invitation.company_id = company
+        page = self.url_open(invitation._rate_url()).text
+        self.assertEqual(page.count("/logo.png"), 1)
+        self.assertIn(f"/logo.png?company={company.id}", page)
+
     def test_second_press_changes_nothing(self):
         invitation = self._sent()
         self._post(invitation, score="9")
@@ -274,6 +285,22 @@ class TestRate(CareSurveyCase, HttpCase):
         self._run_invitations()
         self.assertEqual(invitation.score_ids.value, 9)
         self.assertEqual(len(self._recovery_cases()), 1)
+
+    def test_attempt_that_is_not_noted_at_once_is_noted_later(self):
+        invitation = self._sent()
+        self._post(invitation, score="9")
+        self._run_invitations()
+        first = invitation.user_input_id
+        again = first.copy({"invite_token": first.invite_token, "state": "in_progress"})
+        again._save_lines(self.nps, "2")
+        broken = patch.object(type(invitation), "_note_answers", side_effect=ValueError("a bug"))
+        with broken, mute_logger(RATE.replace("survey_rate", "care_survey_invitation")):
+            again._mark_done()
+        self.assertEqual((invitation.user_input_id, invitation.answered_at), (again, False))
+        invitation._gc_unnoticed_answers()
+        self._run_invitations()
+        self.assertEqual((invitation.state, invitation.score_ids.value), ("done", 2))
+        self.assertTrue(invitation.recovery_case_id)
 
     def test_attempt_at_a_confidential_case_is_sealed_before_it_is_finished(self):
         self.survey.write({"is_attempts_limited": True, "attempts_limit": 3})
