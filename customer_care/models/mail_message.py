@@ -3,6 +3,8 @@ from odoo.tools import SQL
 
 #: Types of messages that no person wrote.
 AUTOMATIC = ("auto_comment", "notification", "out_of_office", "user_notification")
+#: Mails that reach nobody.
+UNSENT = ("cancel", "exception")
 
 
 class MailMessage(models.Model):
@@ -37,16 +39,19 @@ class MailMail(models.Model):
     _inherit = "mail.mail"
 
     def _care_written(self, records):
-        """Those of these mails in which the user writes to customers, to many at once.
+        """Those of these mails in which the user writes to customers, to many at once: not those
+        that go nowhere, or not yet.
 
         :param records: of which model they have to be
         """
-        author = self.env.user.partner_id
+        author, now = self.env.user.partner_id, self.env.cr.now()
         return self.filtered(
             lambda mail: (
                 mail.model == records._name
                 and mail.author_id == author
                 and not mail.is_internal
                 and mail.message_type not in AUTOMATIC
+                and mail.state not in UNSENT
+                and not (mail.scheduled_date and mail.scheduled_date > now)
             )
         )

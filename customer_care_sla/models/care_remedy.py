@@ -17,9 +17,13 @@ class CareRemedy(models.Model):
         """
         for state, remedies in self.grouped("state").items():
             if state == "accepted":
-                remedies._promise_clocks()._resume()
+                clocks = remedies._promise_clocks()
+                clocks.filtered(lambda clock: clock.state == "paused")._resume()
                 remedies._promise()
             elif state == "approved":
+                # its document was taken away: it is owed again
+                clocks = remedies._promise_clocks(["met"])
+                clocks._run_again(clocks._now())
                 # what is offered is promised once it is accepted
                 remedies.filtered(lambda remedy: remedy.proceed != "offer")._promise()
             elif state == "offered":
@@ -31,14 +35,15 @@ class CareRemedy(models.Model):
             else:
                 remedies._promise_clocks()._stop("cancelled")
 
-    def _promise_clocks(self):
-        """The open promises of these remedies, which their numbers say."""
-        return self.env["care.sla.clock"].search(
+    def _promise_clocks(self, states=None):
+        """The promises of these remedies, which their numbers say: the open ones by default."""
+        clocks = self.env["care.sla.clock"]
+        return clocks.search(
             [
                 ("case_id", "in", self.case_id.ids),
                 ("measure", "=", "remedy"),
                 ("cycle", "in", self.ids),
-                ("state", "in", self.env["care.sla.clock"]._live_states),
+                ("state", "in", states or clocks._live_states),
             ]
         )
 
@@ -46,3 +51,17 @@ class CareRemedy(models.Model):
         clocks = self.env["care.sla.clock"]
         for remedy in self:
             clocks._start(remedy.case_id, clocks._now(), ["remedy"], {remedy.case_id: remedy.id})
+
+
+class CareSlaClock(models.Model):
+    _inherit = "care.sla.clock"  # pylint: disable=consider-merging-classes-inherited
+
+    def _replan(self, now):
+        result = super()._replan(now)
+        planned = self.filtered(
+            lambda clock: clock.measure == "remedy" and clock.state == "running"
+        )
+        remedies = self.env["care.remedy"].browse(planned.mapped("cycle")).exists()
+        offered = remedies.filtered(lambda remedy: remedy.state == "offered")
+        planned.filtered(lambda clock: clock.cycle in offered.ids)._pause(now)
+        return result

@@ -7,6 +7,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_datetime
 
+from odoo.addons.customer_care.models.care_due_mixin import ENGINE
 from odoo.addons.customer_care.tools.worktime import WorkTimeError
 
 from ..tools import clockwork
@@ -160,10 +161,17 @@ class CareSlaClock(models.Model):
             self._start(news.case_id, now, ["update"], numbers)
         if again:
             vals = {"given_up": False, "stopped_at": False, "elapsed_seconds": 0, "next_at": now}
+            ended = {clock: clock.stopped_at or now for clock in again}
             planned = again.filtered("due_at")
             planned.write({**vals, "state": "running"})
             (again - planned).write({**vals, "state": "planned", "attempts": 0})
-            planned._fit()
+            # what waits has waited since it was given up
+            for at, clocks in planned.grouped(
+                lambda clock: max(
+                    ended[clock], clock._record().stage_since.replace(microsecond=0)
+                )
+            ).items():
+                clocks._fit(at)
             again._trigger_due()
         return again
 
@@ -206,7 +214,15 @@ class CareSlaClock(models.Model):
             for clocks in outdated.grouped("measure").values():
                 records = clocks[0]._record().browse(clock._record().id for clock in clocks)
                 choices = self.env["care.sla.policy"]._choose(records, [clocks[0].measure])
-                clocks._change_to(clocks._prepare_changes("record", choices))
+                changes = clocks._prepare_changes("record", choices)
+                # what ended in time is not broken by what is promised later
+                clocks._change_to(
+                    {
+                        clock: vals
+                        for clock, vals in changes.items()
+                        if clock.breached_at or not (vals or {}).get("breached_at")
+                    }
+                )
         return result
 
     def _settle(self):
@@ -476,9 +492,14 @@ class CareCase(models.Model):
         clocks = self.env["care.sla.clock"]
         if changed := whose_changed(before):
             clocks._reconsider(changed)
-        if vals.get("provider_sent_at"):
+        if vals.get("provider_sent_at") and self.env.context.get("care_merging") is not ENGINE:
             clocks._sent_to_provider(self.sudo())
         return result
+
+    def _merge_fields(self, sources):
+        # a promise of the provider to one of them goes along by itself
+        merging = self.with_context(care_merging=ENGINE)
+        return super(CareCase, merging)._merge_fields(sources)
 
 
 class CareProfile(models.Model):

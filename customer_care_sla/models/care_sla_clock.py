@@ -958,7 +958,10 @@ class CareSlaClock(models.Model):
         next_at = False
         if cap:
             left = max(0, cap - (used or {}).get(reason, 0))
-            next_at = worktime._apply("add", at, left)[1]
+            try:
+                next_at = worktime._apply("add", at, left)[1]
+            except UserError:  # it may wait longer than hours are known: no case is held up by it
+                next_at = False
         return {
             "state": "paused",
             "paused_at": at,
@@ -1275,8 +1278,10 @@ class CareSlaClock(models.Model):
                 return
 
     def _run_once(self, now):
+        # what is planned now may stand still from the first
+        paused = self.filtered(lambda clock: clock.state == "paused")
         self.filtered(lambda clock: clock.state in self._waiting_states)._replan(now)
-        self.filtered(lambda clock: clock.state == "paused")._stop_waiting(now)
+        paused._stop_waiting(now)
         self.filtered(lambda clock: clock.state == "running")._pass_levels(now)
         self.filtered(lambda clock: clock.state not in self._live_states).write({"next_at": False})
 

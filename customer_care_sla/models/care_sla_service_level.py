@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from odoo.addons.customer_care.models.care_category import SEVERITIES
 from odoo.addons.customer_care.models.care_guard import refuse_forged
 
 from .care_sla_policy import CUSTOMER, SOLD
@@ -33,25 +34,8 @@ class CareSlaPolicy(models.Model):
             profile = policies.env["care.profile"]._for(customer, company).get(customer)
             tier = profile.tier_id if profile else policies.env["care.tier"]
             tier = (tier | sold)._best() if sold else tier
-        who = SimpleNamespace(
-            _name="res.partner", partner_id=partner, commercial_partner_id=customer, tier_id=tier
-        )
-        book = [
-            policy for policy in policies._book_of(company).of("care.case") if not policy.filtered
-        ]
-        candidates = sorted(
-            (
-                (rank, policy, True)
-                for policy in book
-                if (rank := policies._rank(policy, who, bool(tier))) is not None
-            ),
-            key=lambda candidate: candidate[0],
-        )
+        choices = policies._choose_beforehand(partner, company, tier, TOLD)
         severities = self.env["care.case"]._fields["severity"]._description_selection(self.env)
-        choices = {
-            severity: policies._choose_among(candidates, TOLD, (severity, 0, ""))
-            for severity, _label in severities
-        }
         lines = [
             line
             for measure in TOLD
@@ -71,6 +55,34 @@ class CareSlaPolicy(models.Model):
             "hours": company.with_context(lang=self.env.lang)._care_opening_lines(
                 used.calendar_id[:1]
             ),
+        }
+
+    @api.model
+    def _choose_beforehand(self, partner, company, tier, measures):
+        """What is promised before there is a case: by policies without a filter.
+
+        :param partner: a customer; empty for everybody
+        :param tier: a tier; empty for none
+        :return: dict severity -> measure -> :class:`Choice`
+        """
+        who = SimpleNamespace(
+            _name="res.partner",
+            partner_id=partner,
+            commercial_partner_id=partner.commercial_partner_id,
+            tier_id=tier,
+        )
+        book = [policy for policy in self._book_of(company).of("care.case") if not policy.filtered]
+        candidates = sorted(
+            (
+                (rank, policy, True)
+                for policy in book
+                if (rank := self._rank(policy, who, bool(tier))) is not None
+            ),
+            key=lambda candidate: candidate[0],
+        )
+        return {
+            severity: self._choose_among(candidates, measures, (severity, 0, ""))
+            for severity, _label in SEVERITIES
         }
 
     @api.model

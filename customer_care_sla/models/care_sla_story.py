@@ -8,6 +8,7 @@ from odoo.fields import Domain
 from odoo.tools import email_normalize
 
 from odoo.addons.customer_care.models.care_mailgate import WRITTEN
+from odoo.addons.customer_care.models.mail_message import UNSENT
 
 from ..tools.replay import WORKING, Stretch, open_from, under_way_from
 from .care_sla_backtest import Story
@@ -144,7 +145,11 @@ class CareSlaBacktest(models.Model):
                 heard[row._record()].append(second(row.done_at))
         called = Domain("mail_activity_type_id.category", "=", "phonecall")
         # mails that people send to many customers at once
-        mailed = Domain("message_type", "=", "email_outgoing") & Domain("is_internal", "=", False)
+        mailed = (
+            Domain("message_type", "=", "email_outgoing")
+            & Domain("is_internal", "=", False)
+            & Domain("mail_ids", "not any", [("state", "in", UNSENT)])
+        )
         wanted = self.env["care.case"]._care_reply_domain() | called | mailed
         for model, mine in papers.items():
             messages = self.env["mail.message"].search_fetch(

@@ -1,6 +1,6 @@
 import uuid
 
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class ResCompany(models.Model):
@@ -31,31 +31,30 @@ class ResCompany(models.Model):
             company.care_sla_version = uuid.uuid4().hex
 
     def _care_promised_hours(self, measures, tier=None):
-        """What all of them can count on: of several promises the longest, and the tier's own
-        before the one to everybody.
+        """What all of them can count on: the longest of what the severities are promised; of what
+        one severity is not promised nothing is said.
         """
         self.ensure_one()
         found = super()._care_promised_hours(measures, tier)
         # sudo: what is promised to everybody is no secret
-        targets = self.env["care.sla.target"].sudo()
-        targets = targets.search(
-            [
-                ("measure", "in", list(measures)),
-                ("policy_id.active", "=", True),
-                ("policy_id.company_id", "in", [False, self.id]),
-            ]
-            # a promise to an archived customer or tier is no promise to everybody
-        ).with_context(active_test=False)
-        to_all = targets.filtered(
-            lambda target: not (target.policy_id.partner_ids or target.policy_id.tier_ids)
+        env = self.sudo().env
+        choices = env["care.sla.policy"]._choose_beforehand(
+            env["res.partner"], self, tier or env["care.tier"], list(measures)
         )
-        to_tier = targets.filtered(lambda target: tier and tier in target.policy_id.tier_ids)
         day = self.resource_calendar_id.hours_per_day or 8
-        factor = {"minutes": 1 / 60, "hours": 1, "days": day}
-        for some in (to_all, to_tier):
-            for measure, lines in some.grouped("measure").items():
-                # what a tier is promised otherwise, or not at all, is not what everybody is
-                found.pop(measure, None)
-                if promised := lines.filtered(lambda line: line.kind in factor):
-                    found[measure] = max(line.amount * factor[line.kind] for line in promised)
+        for measure in measures:
+            hours = [
+                self._care_hours_of(mine[measure].line, day) if measure in mine else None
+                for mine in choices.values()
+            ]
+            if None not in hours:
+                found[measure] = max(hours)
         return found
+
+    @api.model
+    def _care_hours_of(self, line, day):
+        """A promise in open hours; None where it is none, or the law's date."""
+        factor = {"minutes": 1 / 60, "hours": 1, "days": day}
+        if line.kind == "end_of_day":
+            return (line.amount + 1) * day
+        return line.amount * factor[line.kind] if line.kind in factor else None

@@ -62,6 +62,19 @@ class SlaCase(CareCase):
             }
         )
 
+    def _empty_calendar(self):
+        """The company has no hours any more.
+
+        :return: its calendar, and the commands that give them back
+        """
+        calendar = self.company.resource_calendar_id
+        hours = [
+            {key: hour[key] for key in ("name", "dayofweek", "hour_from", "hour_to")}
+            for hour in calendar.attendance_ids
+        ]
+        calendar.attendance_ids.unlink()
+        return calendar, [Command.create(vals) for vals in hours]
+
     def _case_at(self, moment, **vals):
         with self._at(moment):
             return self._case(**{"received_at": moment, **vals})

@@ -138,6 +138,18 @@ class TestChanges(SlaCase):
             self._stage(case, "progress", MONDAY_13)
             self.assertEqual(self._clock(case, "resolution")[-1:].policy_id, key)
 
+    def test_what_ended_in_time_is_not_broken_by_what_is_promised_later(self):
+        self._line(severity="3", amount=1)
+        case = self._case_at(MONDAY_9)
+        due = self._clock(case, "resolution").due_at
+        self._resolve(case, MONDAY_13)
+        self._set(case, MONDAY_17, severity="3")
+        self._stage(case, "progress", MONDAY_17)
+        clock = self._clock(case, "resolution")
+        self.assertEqual((clock.state, clock.breached_at), ("running", False))
+        self.assertGreater(clock.due_at, due, "four hours later, as it was solved for so long")
+        self.assertEqual(clock.spec_kind, "days")
+
     def test_what_was_kept_for_good_stays_as_it_was_promised(self):
         self._line(measure="first_response", severity="3", amount=1)
         case = self._case_at(MONDAY_9)
@@ -250,6 +262,21 @@ class TestChanges(SlaCase):
         self._resolve(case, MONDAY_17)
         self.assertEqual(clock.elapsed_seconds, 8 * 3600, "the time between counts")
 
+    def test_a_change_that_is_taken_back_while_the_case_waits_loses_no_time(self):
+        self._nothing_when_low("first_response", "resolution")
+        case = self._case_at(MONDAY_9)
+        self._stage(case, "waiting_customer", MONDAY_10)
+        clock = self._clock(case, "resolution")
+        left = clock.remaining
+        self._set(case, "2026-11-23 11:00:00", severity="0")
+        self.assertEqual(clock.state, "cancelled")
+        self._set(case, "2026-11-26 11:00:00", severity="1")
+        self.assertEqual((clock.state, clock.remaining), ("paused", left))
+        self._stage(case, "progress", "2026-11-26 13:00:00")
+        self.assertFalse(clock.breached_at)
+        # a day and seven hours are left on Thursday at two
+        self.assertEqual(str(clock.due_at), "2026-11-30 12:00:00")
+
     def test_what_was_late_by_the_time_the_change_is_taken_back_is_broken_when_it_was_due(self):
         self._nothing_when_low("first_response")
         case = self._case_at(MONDAY_9)
@@ -289,7 +316,7 @@ class TestChanges(SlaCase):
         self._stage(case, "waiting_customer", MONDAY_10)
         self._set(case, MONDAY_13, severity="1")
         clock = self._clock(case, "resolution")
-        self.assertEqual((clock.state, str(clock.paused_at)), ("paused", MONDAY_13))
+        self.assertEqual((clock.state, str(clock.paused_at)), ("paused", MONDAY_10))
 
     def test_time_in_the_present_stage_is_promised_after_a_change_whatever_was_before(self):
         new = self._case_at(MONDAY_9).stage_id

@@ -21,15 +21,6 @@ class TestFailures(SlaCase):
         self.env.invalidate_all()
         policy._changed()
 
-    def _empty_calendar(self):
-        calendar = self.company.resource_calendar_id
-        hours = [
-            {key: hour[key] for key in ("name", "dayofweek", "hour_from", "hour_to")}
-            for hour in calendar.attendance_ids
-        ]
-        calendar.attendance_ids.unlink()
-        return calendar, [Command.create(vals) for vals in hours]
-
     @quiet
     def test_a_broken_filter_stops_no_case_and_is_retried_once_mended(self):
         broken = self._sla([("first_response", "any", "hours", 1)], sequence=1, name="Broken")
@@ -69,6 +60,20 @@ class TestFailures(SlaCase):
         self._cron_at(MONDAY_10)
         self.assertEqual(set(case.clock_ids.mapped("state")), {"running"})
         self.assertEqual(self._clock(case).due_at, self._utc(MONDAY_13))
+
+    @quiet
+    def test_what_could_not_be_planned_while_it_waits_stands_still_once_it_is(self):
+        calendar, hours = self._empty_calendar()
+        case = self._case_at(MONDAY_9)
+        self._stage(case, "waiting_customer", MONDAY_9)
+        with self._at(MONDAY_10):
+            calendar.attendance_ids = hours
+        self._cron_at(MONDAY_10)
+        clock = self._clock(case, "resolution")
+        self.assertEqual((clock.state, str(clock.paused_at)), ("paused", MONDAY_9))
+        self.assertFalse(
+            case.activity_ids.filtered(lambda activity: "long enough" in (activity.summary or ""))
+        )
 
     @quiet
     def test_other_calendars_of_the_batch_are_planned_all_the_same(self):

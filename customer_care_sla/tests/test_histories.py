@@ -4,6 +4,7 @@
 several processes tell different ones at a time.
 """
 
+import copy
 import os
 from datetime import datetime, timedelta
 
@@ -299,12 +300,17 @@ class Telling:
                 story.waits(STAGES.get(name), self.now)
 
     def go_on(self, case, story):
-        """It is not over after all; if the severity is another one by now, so is the promise."""
+        """It is not over after all; if the severity is another one by now, so is the promise,
+        unless it would have been broken while the one that was made was not."""
         story.goes_on(self.now)
         severity = self.severity[case]
         if story.line != severity:
-            story.changes(self.now, spec=self.story["specs"][severity], caps=self.caps())
-            story.line = severity
+            what = {"spec": self.story["specs"][severity], "caps": self.caps()}
+            other = copy.deepcopy(story)
+            other.changes(self.now, **what)
+            if story.breach or not other.breach:
+                story.changes(self.now, **what)
+                story.line = severity
 
     def do_progress(self, kind):
         self.enter(kind)

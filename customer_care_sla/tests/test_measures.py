@@ -14,6 +14,7 @@ from .common import (
     MONDAY_17,
     TUESDAY_10,
     SlaCase,
+    quiet,
 )
 
 
@@ -357,6 +358,43 @@ class TestMeasures(SlaCase):
         self._stage(case, "progress", "2026-11-23 09:30:00")
         self.assertEqual(self._clock(case, "remedy").state, "paused")
         self._move(remedy, "accepted", MONDAY_13)
+        self.assertEqual(
+            self._rows(case, "remedy"),
+            [(remedy.id, "running", MONDAY_9, "2026-11-24 11:00:00")],
+        )
+
+    def test_a_remedy_whose_promise_could_not_be_planned_is_accepted_all_the_same(self):
+        self._promise(("remedy", "hours", 8))
+        case = self._case_at(MONDAY_9)
+        remedies = [self._remedy(case, proceed="wait") for _times in range(2)]
+        calendar, hours = self._empty_calendar()
+        with quiet:
+            for remedy in remedies:
+                self._move(remedy, "approved", MONDAY_9)
+        clocks = self._clock(case, "remedy")
+        self.assertEqual(set(clocks.mapped("state")), {"failed"})
+        for remedy in remedies:
+            self._move(remedy, "offered", MONDAY_9)
+        self._move(remedies[0], "accepted", MONDAY_10)
+        self.assertEqual(remedies[0].state, "accepted")
+        with self._at(MONDAY_10):
+            calendar.attendance_ids = hours
+        self._cron_at(MONDAY_10)
+        self.assertEqual(
+            dict(clocks.mapped(lambda clock: (clock.cycle, clock.state))),
+            {remedies[0].id: "running", remedies[1].id: "paused"},
+            "who still thinks it over is waited for",
+        )
+
+    def test_a_remedy_whose_document_is_taken_away_is_owed_again(self):
+        self._promise(("remedy", "hours", 8))
+        case = self._case_at(MONDAY_9)
+        remedy = self._remedy(case, proceed="wait")
+        self._move(remedy, "approved", MONDAY_9)
+        self._move(remedy, "executed", MONDAY_10)
+        self.assertEqual(self._rows(case, "remedy")[0][1], "met")
+        self._move(remedy, "approved", MONDAY_13)
+        # seven hours are left
         self.assertEqual(
             self._rows(case, "remedy"),
             [(remedy.id, "running", MONDAY_9, "2026-11-24 11:00:00")],

@@ -57,6 +57,21 @@ class TestMerge(SlaCase):
         self.assertEqual(self._clock(second).state, "met")
         self.assertEqual(self._clock(second).met_by_id, self.agent)
 
+    def test_a_provider_who_answered_one_of_them_owes_the_other_nothing(self):
+        self._sla([("provider", "any", "hours", 8)], sequence=1)
+        provider = self.env["res.partner"].create({"name": "Repairs", "email": "fix@example.com"})
+        first = self._case_at(FRIDAY_16, name="First", provider_id=provider.id)
+        with self._at(FRIDAY_16):
+            first.sudo().provider_sent_at = FRIDAY_16
+            self.env.flush_all()
+            first._tell_owner_provider_wrote()
+        self.assertEqual(self._clock(first, "provider").state, "met")
+        second = self._case_at(MONDAY_9, name="Second")
+        self._merge_at(MONDAY_17, first, second)
+        self.assertEqual(second.provider_id, provider)
+        self.assertFalse(self._clock(second, "provider").filtered("is_late"))
+        self.assertNotIn("running", self._clock(second, "provider").mapped("state"))
+
     def test_a_promise_that_comes_to_a_waiting_case_stands_still(self):
         first, second = self._two()
         self._stage(second, "waiting_customer", MONDAY_13)

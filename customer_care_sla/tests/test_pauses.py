@@ -127,6 +127,15 @@ class TestPauses(SlaCase):
         self.assertEqual(clock.state, "running", "it has waited all it may")
         self.assertEqual(len(self._waited(case)), 1)
 
+    def test_a_cap_beyond_all_known_hours_holds_up_no_case(self):
+        self.policy.pause_customer_cap = 99999
+        case = self._case_at(MONDAY_9)
+        self._stage(case, "waiting_customer", MONDAY_10)
+        clock = self._clock(case, "resolution")
+        self.assertEqual((clock.state, clock.next_at), ("paused", False))
+        self._stage(case, "progress", MONDAY_13)
+        self.assertEqual((clock.state, clock.paused_seconds), ("running", 3 * 3600))
+
     def test_the_cap_counts_several_waits_together_and_each_reason_by_itself(self):
         self.policy.write({"pause_customer_cap": 2, "pause_third_party": True})
         case = self._case_at(MONDAY_9)

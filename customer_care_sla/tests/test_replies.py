@@ -2,7 +2,7 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from .common import MONDAY_9, MONDAY_10, SlaCase
+from .common import MONDAY_9, MONDAY_10, TUESDAY_10, SlaCase
 
 
 @tagged("post_install", "-at_install")
@@ -151,7 +151,7 @@ class TestReplies(SlaCase):
         followup.action_done()
         self._assert_answered(True)
 
-    def test_a_mail_to_many_customers_is_an_answer(self):
+    def _mail_to_many(self, **vals):
         composer = (
             self.env["mail.compose.message"]
             .with_user(self.manager)
@@ -162,12 +162,32 @@ class TestReplies(SlaCase):
                     "res_ids": str(self.case.ids),
                     "subject": "The part has arrived",
                     "body": "<p>We come tomorrow.</p>",
+                    **vals,
                 }
             )
         )
         with self._at(MONDAY_10):
             composer._action_send_mail()
+
+    def test_a_mail_to_many_customers_is_an_answer(self):
+        self._mail_to_many()
         self._assert_answered(True)
+
+    def test_a_mail_to_many_that_reaches_nobody_or_not_yet_is_no_answer(self):
+        self.customer.email = "nowhere"
+        self._mail_to_many()
+        self._assert_answered(False)
+        self.customer.email = "clara@example.com"
+        template = self.env["mail.template"].create(
+            {
+                "name": "Later",
+                "model_id": self.env["ir.model"]._get_id("care.case"),
+                "use_default_to": True,
+                "scheduled_date": TUESDAY_10,
+            }
+        )
+        self._mail_to_many(template_id=template.id)
+        self._assert_answered(False)
 
     def test_the_acknowledgement_sent_is_an_acknowledgement_only(self):
         with self._at(MONDAY_10):

@@ -75,7 +75,7 @@ class TestServiceLevel(ServiceLevelCase):
         for amount, whose in ((90, {"tier_ids": gone.ids}), (80, {"partner_ids": left.ids})):
             self._sla([("first_response", "any", "hours", amount)], **whose)
         gone.active = left.active = False
-        measures = ["first_response", "resolution", "next_reply"]
+        measures = ["first_response", "resolution", "next_response"]
         to_all, to_tier = (
             self.company._care_promised_hours(measures, tier) for tier in (None, self.tier)
         )
@@ -87,6 +87,19 @@ class TestServiceLevel(ServiceLevelCase):
         basic = self.env["care.tier"].create({"name": "Basic"})
         self._sla([("first_response", "any", "none", 0)], name="Basic", tier_ids=basic.ids)
         self.assertEqual(self.company._care_promised_hours(measures, basic), {"resolution": 16})
+        # the end of the next day is two of them, and what one severity has not all have not
+        slow = self.env["care.tier"].create({"name": "Slow"})
+        self._sla(
+            [
+                ("first_response", "any", "end_of_day", 1),
+                ("first_response", "3", "hours", 1),
+                ("resolution", "3", "hours", 8),
+                ("resolution", "any", "none", 0),
+            ],
+            name="Slow",
+            tier_ids=slow.ids,
+        )
+        self.assertEqual(self.company._care_promised_hours(measures, slow), {"first_response": 16})
 
     def test_the_journey_keeps_the_level_that_was_sold(self):
         self._tier(self.tier)

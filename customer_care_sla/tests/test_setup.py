@@ -51,6 +51,25 @@ class TestSetup(SlaCase):
         self.assertEqual(clock.policy_id, policy)
         self.assertEqual(clock.due_at, self._utc("2026-11-23 10:00:00"))
 
+    def test_what_is_due_at_the_end_of_a_day_is_shown_and_stays(self):
+        self.policy.target_ids = [
+            Command.clear(),
+            Command.create({"measure": "first_response", "kind": "end_of_day", "amount": 0}),
+            Command.create({"measure": "resolution", "kind": "end_of_day", "amount": 2}),
+            Command.create(
+                {"measure": "resolution", "severity": "3", "kind": "hours", "amount": 4}
+            ),
+        ]
+        before = self._says(self.policy)
+        with self._at(MONDAY_9), Form(self.setup) as form:
+            lines = {line["severity"]: line for line in form.line_ids._records}
+            self.assertEqual(
+                lines["1"]["preview"], "first answer by Mon 17:00, solved by Wed 17:00"
+            )
+            form.warn_share = 10
+            self._save(form)
+        self.assertEqual(self._says(self.policy), before)
+
     def test_the_preview_says_when_a_case_of_now_is_due(self):
         self.policy.active = False
         with self._at(FRIDAY_16), Form(self.setup) as form:

@@ -10,6 +10,7 @@ KINDS = [
     ("minutes", "minutes"),
     ("hours", "hours"),
     ("days", "days"),
+    ("end_of_day", "days later, end of day"),
     ("none", "not promised"),
 ]
 #: What the table promises: measure -> the columns that say so.
@@ -365,11 +366,11 @@ class CareSlaSetupLine(models.TransientModel):
     def _check_line(self):
         for column in COLUMNS.values():
             amount, kind = self._said(column)
-            if kind != "none" and amount <= 0:
+            if kind != "none" and (amount < 0 or not amount and kind != "end_of_day"):
                 raise ValidationError(
                     self.env._("A promise needs some time: enter how much, or “not promised”.")
                 )
-            if kind == "days" and amount != int(amount):
+            if kind in ("days", "end_of_day") and amount != int(amount):
                 raise ValidationError(
                     self.env._("Working days are whole: enter hours for a part of one.")
                 )
@@ -402,7 +403,7 @@ class CareSlaSetupLine(models.TransientModel):
         """When that would be over, as people of the company read it; False where nothing is
         promised or it cannot be said.
         """
-        if kind == "none" or amount <= 0:
+        if kind == "none" or amount < 0 or not amount and kind != "end_of_day":
             return False
         calendar, company = setup.calendar_id._origin, setup.company_id._origin
         now = self.env.cr.now().replace(microsecond=0)
