@@ -167,9 +167,7 @@ class CareSlaClock(models.Model):
             (again - planned).write({**vals, "state": "planned", "attempts": 0})
             # what waits has waited since it was given up
             for at, clocks in planned.grouped(
-                lambda clock: max(
-                    ended[clock], clock._record().stage_since.replace(microsecond=0)
-                )
+                lambda clock: max(ended[clock], clock._record().stage_since.replace(microsecond=0))
             ).items():
                 clocks._fit(at)
             again._trigger_due()
