@@ -48,7 +48,7 @@ class TestSurveySecurity(CareSurveyCase):
         self.assertEqual(partner.care_last_score, "9 / 10")
 
     def test_owner_of_the_recovery_case_sees_the_answer(self):
-        self.score.value = 1
+        self.score.write({"value": 1, "is_bad": True})
         team = self.env["care.team"].create(
             {
                 "name": "Recovery",
