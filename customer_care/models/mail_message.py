@@ -51,7 +51,8 @@ class MailMail(models.Model):
                 and mail.author_id == author
                 and not mail.is_internal
                 and mail.message_type not in AUTOMATIC
-                and mail.state not in UNSENT
+                # who has the same mail already, about another case, has been written to
+                and (mail.state not in UNSENT or mail.failure_type == "mail_dup")
                 and not (mail.scheduled_date and mail.scheduled_date > now)
             )
         )

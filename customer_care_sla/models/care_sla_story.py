@@ -148,7 +148,11 @@ class CareSlaBacktest(models.Model):
         mailed = (
             Domain("message_type", "=", "email_outgoing")
             & Domain("is_internal", "=", False)
-            & Domain("mail_ids", "not any", [("state", "in", UNSENT)])
+            & Domain(
+                "mail_ids",
+                "not any",
+                [("state", "in", UNSENT), ("failure_type", "!=", "mail_dup")],
+            )
         )
         wanted = self.env["care.case"]._care_reply_domain() | called | mailed
         for model, mine in papers.items():
