@@ -775,8 +775,8 @@ def test_glue_comes_by_itself_onto_live_data_and_leaves_nothing(live, care_env, 
     ]
     assert len(journeys()) == len(before[0]) + 1
     uninstall(odoo_shell, database, "customer_care")
-    left = traces(care_env, database)
-    assert [line for line in left if re.search(r"\bcare[._]|customer_care", line)] == []
+    apps = traces(care_env, database)
+    assert [line for line in apps if re.search(r"\bcare[._]|customer_care", line)] == []
 
     # and come again
     install(care_env, database, "customer_care")
@@ -785,3 +785,5 @@ def test_glue_comes_by_itself_onto_live_data_and_leaves_nothing(live, care_env, 
         "SELECT count(*) FROM ir_module_module WHERE state = 'installed' AND name LIKE"
         " 'customer_care_%'",
     ) == ["2"]
+    uninstall(odoo_shell, database, "customer_care")
+    assert left_behind(apps, traces(care_env, database)) == []

@@ -24,6 +24,11 @@ DEFAULTS = {
 }
 
 
+def is_enough(amount, kind):
+    """Whether a promise is within some time: the end of the same day is."""
+    return amount > 0 or not amount and kind == "end_of_day"
+
+
 class CareSlaSetup(models.TransientModel):
     """The promises of a company in one small table, with what they mean for a case of now.
 
@@ -366,7 +371,7 @@ class CareSlaSetupLine(models.TransientModel):
     def _check_line(self):
         for column in COLUMNS.values():
             amount, kind = self._said(column)
-            if kind != "none" and (amount < 0 or not amount and kind != "end_of_day"):
+            if kind != "none" and not is_enough(amount, kind):
                 raise ValidationError(
                     self.env._("A promise needs some time: enter how much, or “not promised”.")
                 )
@@ -403,7 +408,7 @@ class CareSlaSetupLine(models.TransientModel):
         """When that would be over, as people of the company read it; False where nothing is
         promised or it cannot be said.
         """
-        if kind == "none" or amount < 0 or not amount and kind != "end_of_day":
+        if kind == "none" or not is_enough(amount, kind):
             return False
         calendar, company = setup.calendar_id._origin, setup.company_id._origin
         now = self.env.cr.now().replace(microsecond=0)
