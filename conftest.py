@@ -2,16 +2,21 @@
 
 import gc
 import os
+import runpy
 import signal
+from pathlib import Path
 
 import pytest
 
 STATUS_FAILED = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_configure():
+def pytest_configure(config):
     # Told to end, pytest still clears away what its tests have started
     if os.environ.get("CARE_TEST"):
+        if config.getoption("odoo_config", None):
+            kept = Path(__file__).with_name("tests") / "odoo_kept.py"
+            runpy.run_path(str(kept))["keep_what_was_only_read"]()
         # seldom a search for garbage through all that Odoo is made of
         gc.set_threshold(100_000, 50, 100)
         signal.signal(signal.SIGTERM, _interrupt)

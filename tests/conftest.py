@@ -303,7 +303,8 @@ def browser():
 
 @pytest.fixture
 def page_of(browser, server, care_env, request):
-    """`page_of("amir")`: a page of somebody who logged in; `page_of(None)`: of somebody else.
+    """`page_of("amir")`: a page, still empty, of somebody who logged in; `page_of(None)`: of
+    somebody else.
 
     Each has a browser context of his own. Of a failed test the pages are kept as pictures.
     """
@@ -318,14 +319,13 @@ def page_of(browser, server, care_env, request):
         )
         context.set_default_timeout(20_000)
         contexts.append(context)
-        page = context.new_page()
         if login:
-            page.goto("/web/login")
-            page.fill("input[name=login]", login)
-            page.fill("input[name=password]", password or login)
-            page.click("form.oe_login_form button[type=submit]")
-            page.wait_for_url(lambda address: "/web/login" not in address)
-        return page
+            params = {"db": server.database, "login": login, "password": password or login}
+            answer = context.request.post(
+                "/web/session/authenticate", data={"jsonrpc": "2.0", "params": params}
+            )
+            assert answer.json()["result"]["uid"], f"{login} cannot log in"
+        return context.new_page()
 
     yield open_page
     failed = getattr(request.node, "failed_call", False)

@@ -275,6 +275,17 @@ def test_a_missing_chromium_is_named_to_who_may_not_install_it(monkeypatch):
         care.ensure_chromium()
 
 
+def test_where_the_quicker_chromium_cannot_be_had_the_other_one_does(monkeypatch):
+    def fail(*_arguments):
+        raise care.Trouble("apt-get update failed")
+
+    monkeypatch.setattr(care.shutil, "which", lambda name: name == "chromium" and "/bin/chromium")
+    monkeypatch.setattr(care, "is_root", lambda: True)
+    monkeypatch.setattr(care, "is_packaged", lambda name: True)
+    monkeypatch.setattr(care, "apt_install", fail)
+    assert care.ensure_chromium() == "/bin/chromium"
+
+
 def test_a_missing_pdf_maker_is_named_to_who_may_not_install_it(monkeypatch):
     monkeypatch.setattr(care.shutil, "which", lambda name: name == "apt-get" and name)
     monkeypatch.setattr(care, "is_root", lambda: False)

@@ -80,14 +80,25 @@ class ResPartner(models.Model):
     care_followup_count = fields.Integer(compute="_compute_care_counts", groups=AGENT)
 
     def write(self, vals):
-        own = self.browse()
+        before = {}
         if not {"parent_id", "is_company"}.isdisjoint(vals):
-            own = self.filtered(lambda partner: partner.commercial_partner_id == partner)
+            before = {partner: partner.commercial_partner_id for partner in self}
         result = super().write(vals)
-        moved = own.filtered(lambda partner: partner.commercial_partner_id != partner)
+        moved = self.filtered(
+            lambda it: before.get(it, it.commercial_partner_id) != it.commercial_partner_id
+        )
+        if own := moved.filtered(lambda partner: before[partner] == partner):
+            self.env["care.profile"]._follow(own)
         if moved:
-            self.env["care.profile"]._follow(moved)
+            moved._forget_what_customers_may_see()
         return result
+
+    def _forget_what_customers_may_see(self):
+        """Odoo remembers a customer's record rules with the firm that he belonged to."""
+        # sudo: whoever edits addresses need not see users, of other companies neither
+        users = self.env["res.users"].sudo().with_context(active_test=False)
+        if users.search_count([("partner_id", "child_of", self.ids)], limit=1):
+            self.env.registry.clear_cache()
 
     @api.depends("commercial_partner_id")
     @api.depends_context("company")

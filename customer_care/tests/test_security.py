@@ -1193,6 +1193,25 @@ class TestSecurity(Attack):
             ],
         )
 
+    def test_who_moves_to_another_firm_sees_its_cases_at_once_and_the_old_ones_no_more(self):
+        def seen():
+            self.env.invalidate_all()
+            return self.secret.with_user(self.thief).search_count([("id", "=", self.secret.id)])
+
+        self.assertFalse(seen())
+        firm = self.env["res.partner"].create({"name": "Firm", "is_company": True})
+        (self.customer | self.thief_partner).parent_id = firm
+        self.assertTrue(seen())
+        other = self.env["res.partner"].create({"name": "Another firm", "is_company": True})
+        self.thief_partner.parent_id = other
+        self.assertFalse(seen())
+        # with the department he sits in
+        department = self.env["res.partner"].create({"name": "Sales", "parent_id": other.id})
+        self.thief_partner.parent_id = department
+        self.assertFalse(seen())
+        department.parent_id = firm
+        self.assertTrue(seen())
+
     def test_the_chatter_of_another_customers_case_is_closed(self):
         thread = {"thread_model": "care.case", "thread_id": self.secret.id}
         post = {"body": "Forged", "message_type": "comment"}

@@ -199,3 +199,33 @@ class TestSetup(CareCase):
         self.customer.with_company(self.company).care_note = "Works nights"
         order.invalidate_recordset()
         self.assertEqual(order.with_user(self.rep).care_customer_note, "Works nights")
+
+
+@tagged("post_install", "-at_install")
+class TestWhatTestsLeave(CareCase):
+    """Each of the two fails if the other one leaves what it has changed in Odoo's caches."""
+
+    def _change_what_is_cached(self):
+        parameters = self.env["ir.config_parameter"]
+        self.assertFalse(parameters.get_param("customer_care.left"))
+        self.assertFalse(self.agent.has_group("base.group_system"))
+        self.assertFalse(self.env.ref("customer_care.left", raise_if_not_found=False))
+        parameters.set_param("customer_care.left", "something")
+        self.agent.group_ids += self.env.ref("base.group_system")
+        self.env["ir.model.data"].create(
+            {
+                "module": "customer_care",
+                "name": "left",
+                "model": "res.users",
+                "res_id": self.agent.id,
+            }
+        )
+        self.assertEqual(parameters.get_param("customer_care.left"), "something")
+        self.assertTrue(self.agent.has_group("base.group_system"))
+        self.assertEqual(self.env.ref("customer_care.left"), self.agent)
+
+    def test_what_the_one_changes_is_not_there_for_the_other(self):
+        self._change_what_is_cached()
+
+    def test_what_the_other_changes_is_not_there_for_the_one(self):
+        self._change_what_is_cached()
