@@ -12,6 +12,7 @@ from . import care_sla_summary
 from . import care_sla_alert
 from . import care_sla_journey
 from . import care_sla_service_level
+from . import care_sla_relive
 from . import care_sla_change
 from . import care_sla_explain
 from . import care_sla_why_not

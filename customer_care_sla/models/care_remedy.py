@@ -62,6 +62,26 @@ class CareSlaClock(models.Model):
             lambda clock: clock.measure == "remedy" and clock.state == "running"
         )
         remedies = self.env["care.remedy"].browse(planned.mapped("cycle")).exists()
-        offered = remedies.filtered(lambda remedy: remedy.state == "offered")
-        planned.filtered(lambda clock: clock.cycle in offered.ids)._pause(now)
+        by_id = {remedy.id: remedy for remedy in remedies}
+        for clock in planned:
+            offered, answered = clock._thought_over(by_id.get(clock.cycle))
+            if not offered:
+                continue
+            clock.breached_at = False
+            clock._pause(offered)
+            if answered:
+                clock._resume(answered)
+                clock.breached_at = clock.breached_at or (clock.due_at < now and clock.due_at)
         return result
+
+    def _thought_over(self, remedy):
+        """From when to when, which is not yet in the latter case, the customer thought it over
+        since it was promised to them; both False if they did not.
+        """
+        self.ensure_one()
+        if not remedy or not remedy.offered_at or remedy.state not in ("offered", "accepted"):
+            return False, False
+        until = remedy.state == "accepted" and remedy.answered_at.replace(microsecond=0)
+        if until and until <= self.started_at:
+            return False, False
+        return max(remedy.offered_at.replace(microsecond=0), self.started_at), until

@@ -11,6 +11,7 @@ from odoo.addons.customer_care.models.care_due_mixin import ENGINE
 from odoo.addons.customer_care.tools.worktime import WorkTimeError
 
 from ..tools import clockwork
+from .care_sla_clock import TERMS
 from .care_sla_measure import MEASURES_BY_NAME, those
 
 #: Fields of a case on which it depends what is promised.
@@ -33,6 +34,8 @@ GOING_ON = Domain("given_up", "=", False) & (
 )
 
 
+#: Categories of stages by which a case is solved.
+SOLVED = {"resolved", "closed"}
 #: How long after it is over a record may go on with what its customer was sold since: of older
 #: ones there may be very many.
 MAY_GO_ON = timedelta(days=365)
@@ -104,14 +107,17 @@ class CareSlaClock(models.Model):
         measures = {*those(records._name, "case_opened"), *(live | dropped).mapped("measure")}
         choices = self.env["care.sla.policy"]._choose(records, measures)
         live |= dropped._take_up(choices)
-        live._change_to(live._prepare_changes("record", choices))
+        changes = live._prepare_changes("record", choices)
+        spared = live.filtered("outdated")._spared(changes)
+        live._change_to({clock: vals for clock, vals in changes.items() if clock not in spared})
+        (live - spared).filtered("outdated").write({"outdated": False})
         waiting = live.filtered(lambda clock: clock.state in self._waiting_states)
         if waiting:
             waiting.write({"next_at": self._now(), "attempts": 0})
             waiting._trigger_due()
         known = {
-            (clock._record(), clock.measure)
-            for clock in clocks
+            (clock._record(), clock.measure): clock
+            for clock in clocks.sorted("cycle")
             if clock.measure != "stage" or clock._is_of_now()
         }
         self._start_missing(records, choices, known)
@@ -131,6 +137,10 @@ class CareSlaClock(models.Model):
                 and clock._is_of_now()
             )
         )
+
+    def _is_past(self):
+        """Whether it ended as one should."""
+        return self.state not in self._live_states and not self.given_up
 
     def _is_of_now(self):
         """Whether it is about the stage that its record is in, or the order that is confirmed."""
@@ -154,35 +164,59 @@ class CareSlaClock(models.Model):
 
         now = self._now()
         again = self.filtered(promised)
-        kept = again._kept_meanwhile()
+        ended = {clock: clock.stopped_at or now for clock in again}
+        stays = again._stays(ended)
+        kept = again._kept_meanwhile(stays)
         again -= kept
         if news := kept.filtered(lambda clock: clock.measure == "update"):
             numbers = {clock.case_id: clock.cycle + 1 for clock in news}
             self._start(news.case_id, now, ["update"], numbers)
+        anew = again.filtered(lambda clock: clock._begins_anew(stays[clock]))
+        again -= anew
+        for clock in anew:
+            reopened = [stay.until or now for stay in stays[clock] if stay.is_over][-1]
+            case = clock.case_id
+            numbers = {case: max(case.cycle, clock.cycle + 1)}
+            self._start(case, reopened, ["resolution"], numbers, late=True)
         if again:
             vals = {"given_up": False, "stopped_at": False, "elapsed_seconds": 0, "next_at": now}
-            ended = {clock: clock.stopped_at or now for clock in again}
             planned = again.filtered("due_at")
             planned.write({**vals, "state": "running"})
             (again - planned).write({**vals, "state": "planned", "attempts": 0})
-            # what waits has waited since it was given up
-            for at, clocks in planned.grouped(
-                lambda clock: max(ended[clock], clock._record().stage_since.replace(microsecond=0))
-            ).items():
-                clocks._fit(at)
+            planned._relive(stays)
             again._trigger_due()
         return again
 
-    def _kept_meanwhile(self):
-        """The ones among these promises that were kept after they had been given up."""
+    def _begins_anew(self, stays):
+        """Whether it was solved in between, and the policy promises anew what is reopened."""
+        self.ensure_one()
+        return (
+            MEASURES_BY_NAME[self.measure].reopens == "terms"
+            and (self.terms or TERMS)["reopen"] == "new"
+            and any(stay.is_over for stay in stays)
+        )
+
+    def _kept_meanwhile(self, stays):
+        """The ones among these promises that were kept after they had been given up, or ended
+        with their records for good.
+
+        :param dict stays: see :meth:`_stays`
+        """
         cases, journeys = self.case_id, self.journey_id
         answers = cases._care_last_answers() if cases else {}
         contacted = journeys._care_contacted() if journeys else journeys
 
         def kept(clock):
+            measure = MEASURES_BY_NAME[clock.measure]
+            over = {stay.stage_category for stay in stays[clock] if stay.is_over}
+            if measure.reopens != "terms" and (
+                # what solves a case keeps what was promised on the way
+                (measure.over == "met" and over & SOLVED) or (over and measure.reopens != "resume")
+            ):
+                return True
             if clock.measure == "acknowledgement" and clock.case_id.acknowledged_at:
                 return True
-            if not MEASURES_BY_NAME[clock.measure].answer:
+            if not measure.answer:
                 return False
             if clock.measure == "enquiry" and clock.journey_id.order_id:
                 return True
@@ -213,15 +247,31 @@ class CareSlaClock(models.Model):
                 records = clocks[0]._record().browse(clock._record().id for clock in clocks)
                 choices = self.env["care.sla.policy"]._choose(records, [clocks[0].measure])
                 changes = clocks._prepare_changes("record", choices)
-                # what ended in time is not broken by what is promised later
-                clocks._change_to(
-                    {
-                        clock: vals
-                        for clock, vals in changes.items()
-                        if clock.breached_at or not (vals or {}).get("breached_at")
-                    }
-                )
+                spared = clocks._spared(changes)
+                clocks._change_to({c: vals for c, vals in changes.items() if c not in spared})
+                # looked at again with what changes next
+                spared.write({"outdated": True})
         return result
+
+    def _spared(self, changes):
+        """What ended in time is not broken by what is promised later.
+
+        :param dict changes: of :meth:`_prepare_changes`
+        :return: those of these promises that such a change would have broken before their
+            records were over
+        """
+        late = {
+            clock: vals["breached_at"]
+            for clock, vals in changes.items()
+            if clock in self and vals and vals.get("breached_at") and not clock.breached_at
+        }
+        stills = self.env["care.sla.pause"]._stills(self.browse(c.id for c in late)) if late else {}
+        return self.filtered(
+            lambda clock: any(
+                still.reason == clockwork.SOLVED and still.start >= late[clock]
+                for still in stills.get(clock, ())
+            )
+        )
 
     def _settle(self):
         """What has waited as long as it may runs already, though the cron has not looked yet."""
@@ -234,23 +284,42 @@ class CareSlaClock(models.Model):
     def _start_missing(self, records, choices, known):
         """Start what begins with a case and was never promised for it before.
 
-        :param known: (record, measure) that need not be looked at
+        :param dict known: (record, measure) -> the last promise of that kind
         """
         missing = {}
         for record in records:
             for measure in choices.get(record, {}):
                 begins = "case_opened" in MEASURES_BY_NAME[measure].begins
-                if begins and (record, measure) not in known:
+                last = known.get((record, measure))
+                # one that ended with a case that is open again is another one's
+                if begins and (not last or (measure == "resolution" and last._is_past())):
                     missing.setdefault(measure, []).append(record.id)
+        over = self._over_before(records) if missing else {}
         for measure, ids in missing.items():
             mine = records.browse(ids)
+            if measure in ("acknowledgement", "first_response"):
+                # what solved it has answered
+                mine = mine.filtered(lambda case: not over.get(case, {}).keys() & SOLVED)
             if measure == "acknowledgement":
                 mine = mine.filtered(lambda case: not case.acknowledged_at)
             elif measure == "first_response":
                 mine -= mine._care_answered()
-            at = self._now() if measure == "update" else None
-            numbers = {case: case.entries for case in mine} if measure == "stage" else None
-            self._start(mine, at, [measure], numbers)
+            by_moment = {None: mine}
+            if measure == "update":
+                by_moment = {self._now(): mine}
+            elif measure == "resolution":
+                # of what was over already from when it went on
+                by_moment = mine.grouped(
+                    lambda case: max(over.get(case, {}).values(), default=None)
+                )
+            numbers = None
+            if measure == "stage":
+                numbers = {case: case.entries for case in mine}
+            elif measure == "resolution":
+                lasts = {case: known.get((case, measure)) for case in mine}
+                numbers = {c: max(c.cycle, last.cycle + 1) for c, last in lasts.items() if last}
+            for at, cases in by_moment.items():
+                self._start(cases, at, [measure], numbers, late=True)
 
     # ------------------------------------------------------------
     # Another promise

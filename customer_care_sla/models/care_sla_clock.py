@@ -511,7 +511,7 @@ class CareSlaClock(models.Model):
     # ------------------------------------------------------------
 
     @api.model
-    def _start(self, records, at=None, measures=None, numbers=None):
+    def _start(self, records, at=None, measures=None, numbers=None, late=False):
         """Start the clocks of these records, each measure and number once.
 
         They count from the moment when the customer told us (``received_at``), if it is
@@ -525,6 +525,7 @@ class CareSlaClock(models.Model):
         :param datetime at: the moment to count from instead
         :param measures: only these; what begins by itself by default
         :param dict numbers: record -> which time it is promised; the first by default
+        :param bool late: whether their records may have waited since the moment to count from
         :return: the clocks that this call started, in no particular order
         """
         # sudo: promises are the company's, whoever registers the case
@@ -548,7 +549,7 @@ class CareSlaClock(models.Model):
                 **vals,
             }
             for (record, measure, _choice, started), vals in zip(
-                jobs, self._prepare_plans(jobs, now, silent=True), strict=True
+                jobs, self._prepare_plans(jobs, now, silent=True, resting=not late), strict=True
             )
         ]
         # columns that are empty everywhere cost time and say nothing
@@ -558,6 +559,8 @@ class CareSlaClock(models.Model):
         )
         if any(vals["state"] == "paused" for vals in rows):
             clocks.filtered(lambda clock: clock.state == "paused")._note_pauses()
+        if late:
+            clocks._relive_all(silent=True)
         return clocks
 
     @api.model
@@ -614,11 +617,12 @@ class CareSlaClock(models.Model):
         self._start(cases - answered - told, now, rest)
 
     @api.model
-    def _prepare_plans(self, jobs, now, silent=False):
+    def _prepare_plans(self, jobs, now, silent=False, resting=True):
         """Column values of a clock for each job: the plan, or why there is none.
 
         :param jobs: list of (record, measure, :class:`Choice`, start)
         :param bool silent: whether what has passed is passed in silence
+        :param bool resting: whether it stands still where its record waits
         """
         calendars = self._calendars(jobs)
         worktimes = self._worktimes(jobs, calendars)
@@ -634,7 +638,7 @@ class CareSlaClock(models.Model):
                 memo[key] = self._prepare_plan(job, worktime, now, silent)
             vals = {**memo[key], "why": choice.why}
             terms = choice.policy.terms
-            reason = self._rest_reason(record, measure, terms)
+            reason = resting and self._rest_reason(record, measure, terms)
             if vals["state"] == "running" and reason:
                 worktime = self.env["care.worktime"].browse(vals["worktime_id"])
                 since = max(started, record.stage_since.replace(microsecond=0))
@@ -906,13 +910,14 @@ class CareSlaClock(models.Model):
         self.filtered("levels_passed").alert_ids._withdraw()
 
     @api.model
-    def _rest_reason(self, record, measure, terms, used=None):
-        """Whom a clock waits for where its record is now; False while it runs.
+    def _rest_reason(self, place, measure, terms, used=None):
+        """Whom a clock waits for where its record is; False while it runs.
 
+        :param place: the record, or a piece of its tenure
         :param dict terms: see the field
         :param dict used: working seconds that it has stood still already, by reason
         """
-        reason = record.stage_category == "waiting" and record.stage_id.waiting_for
+        reason = place.stage_category == "waiting" and place.stage_id.waiting_for
         waits = (terms or TERMS)["waits"]
         if not reason or reason not in waits or not MEASURES_BY_NAME[measure].pauses:
             return False
@@ -1074,6 +1079,9 @@ class CareSlaClock(models.Model):
         # cases that were over when the addon was installed
         known = {record for record, measure in last if measure == "resolution"}
         self._start(records.filtered(lambda r: r not in known), now, ["resolution"])
+        # what nobody promised any more may be promised today
+        if any(clock.given_up for clock in last.values()):
+            self._reconsider(records)
 
     def _run_again(self, now):
         """Go on after the record was over."""
@@ -1083,15 +1091,23 @@ class CareSlaClock(models.Model):
             if not clock.due_at:
                 clock.write({**vals, "state": "planned", "attempts": 0, "next_at": now})
                 continue
-            since = clock.stopped_at
-            worktime, worked = clock._reckon(clockwork.rested, since, now, default=(now, 0))
-            gaps[clock] = (since, *worked)
-            vals["solved_seconds"] = clock.solved_seconds + worked[1]
-            vals["worktime_id"] = worktime.id
-            clock._go_on(clock.due_at, since, now, vals)
+            gaps[clock] = clock._skip(clock.stopped_at, now, vals)
         self.env["care.sla.pause"]._note_solved(gaps)
         self.filtered(lambda clock: clock.state == "running")._fit(now)
         self._trigger_due()
+
+    def _skip(self, since, until, vals):
+        """Go on after a time in which its record was over, which counts for nothing.
+
+        :return: its beginning, its end, and its working seconds
+        """
+        worktime, worked = self._reckon(clockwork.rested, since, until, default=(until, 0))
+        solved = {
+            "solved_seconds": self.solved_seconds + worked[1],
+            "worktime_id": worktime.id,
+        }
+        self._go_on(self.due_at, since, until, {**vals, **solved})
+        return since, *worked
 
     # ------------------------------------------------------------
     # Merging
@@ -1321,7 +1337,9 @@ class CareSlaClock(models.Model):
                     jobs.append((record, measure, choice, clock.started_at))
         # nothing promises this any more
         (self - clocks)._give_up()
-        for clock, vals in zip(clocks, self._prepare_plans(jobs, now), strict=True):
+        plans = self._prepare_plans(jobs, now, resting=False)
+        broken = {clock: clock.breached_at for clock in clocks}
+        for clock, vals in zip(clocks, plans, strict=True):
             if vals["state"] == "failed":
                 attempts = clock.attempts + 1
                 vals["attempts"] = attempts
@@ -1329,7 +1347,7 @@ class CareSlaClock(models.Model):
                     self._next_attempt(attempts) if attempts < self._due_attempts else False
                 )
             clock.write(vals)
-        clocks.filtered(lambda clock: clock.state == "paused")._note_pauses()
+        clocks._relive_all(broken)
 
     def _rested_since_due(self):
         """Working seconds in which it stood still since it was due: what comes after that waits

@@ -96,6 +96,20 @@ class SlaCase(CareCase):
         case.resolution = "The heating element was replaced."
         self._stage(case, "resolved", moment)
 
+    def _move(self, remedy, state, moment):
+        names = {
+            "approved": "approved_at",
+            "offered": "offered_at",
+            "accepted": "answered_at",
+            "declined": "answered_at",
+            "executed": "executed_at",
+        }
+        with self._at(moment):
+            at = {names[state]: moment} if state in names else {}
+            remedy.sudo().write({"state": state, **at})
+            self.env.flush_all()
+        self.env.invalidate_all()
+
     def _alerts(self, case):
         return self.env["care.sla.alert"].search([("clock_id.case_id", "=", case.id)])
 

@@ -67,19 +67,6 @@ class TestBacktestMeasures(BacktestCase):
             }
         )
 
-    def _move(self, remedy, state, moment):
-        names = {
-            "approved": "approved_at",
-            "offered": "offered_at",
-            "accepted": "answered_at",
-            "declined": "answered_at",
-            "executed": "executed_at",
-        }
-        with self._at(moment):
-            remedy.sudo().write({"state": state, names[state]: moment})
-            self.env.flush_all()
-        self.env.invalidate_all()
-
     def _provider(self):
         return self.env["res.partner"].create({"name": "Repairs", "email": "fix@example.com"})
 

@@ -277,6 +277,130 @@ class TestChanges(SlaCase):
         # a day and seven hours are left on Thursday at two
         self.assertEqual(str(clock.due_at), "2026-11-30 12:00:00")
 
+    def _beside_its_twin(self, *steps):
+        """A case of which nothing is promised for a while, and one that went the same way.
+
+        :param steps: (moment, a stage or the severity of the former)
+        """
+        self._nothing_when_low("first_response", "resolution")
+        case, twin = self._case_at(MONDAY_9), self._case_at(MONDAY_9)
+        for moment, what in steps:
+            if what.isdigit():
+                self._set(case, moment, severity=what)
+                continue
+            for each in case | twin:
+                each.write({"resolution": "Mended.", "cancel_reason": "A mistake."})
+                self._stage(each, what, moment)
+        self._cron_at(steps[-1][0])
+        return case, twin
+
+    def _told(self, case, measure="resolution"):
+        """What is known of the promises of a case."""
+        return [
+            (
+                *(clock.state, clock.cycle, clock.started_at, clock.due_at or clock.held_due_at),
+                *(clock.breached_at, clock.paused_seconds, clock.solved_seconds, clock.remaining),
+                [(pause.reason, pause.started_at, pause.stopped_at) for pause in clock.pause_ids],
+            )
+            for clock in self._clock(case, measure).sorted("cycle")
+        ]
+
+    def test_waits_that_began_and_ended_while_nobody_promised_are_not_lost(self):
+        case, twin = self._beside_its_twin(
+            (MONDAY_10, "0"),
+            (MONDAY_10, "waiting_customer"),
+            (MONDAY_13, "progress"),
+            (MONDAY_17, "waiting_customer"),
+            ("2026-11-27 09:00:00", "progress"),
+            ("2026-11-27 10:00:00", "1"),
+        )
+        self.assertEqual(self._told(case), self._told(twin))
+        self.assertEqual(len(self._clock(case, "resolution").pause_ids), 2)
+        self.assertFalse(self._clock(case, "resolution").breached_at)
+
+    def test_a_change_taken_back_while_it_was_solved_is_promised_again_when_it_is_reopened(self):
+        case, twin = self._beside_its_twin(
+            (MONDAY_10, "0"),
+            (MONDAY_13, "resolved"),
+            (MONDAY_17, "1"),
+            ("2026-11-25 09:00:00", "progress"),
+        )
+        self.assertEqual(self._told(case), self._told(twin))
+        self.assertEqual(self._clock(case, "resolution").state, "running")
+        self.assertFalse(self._clock(case).breached_at, "the solution answered")
+        self.assertEqual(self._clock(case).state, "cancelled")
+
+    def test_a_change_taken_back_after_it_was_reopened_counts_no_time_in_which_it_was_solved(self):
+        case, twin = self._beside_its_twin(
+            (MONDAY_10, "0"),
+            (MONDAY_13, "resolved"),
+            ("2026-11-25 09:00:00", "progress"),
+            ("2026-11-25 10:00:00", "1"),
+        )
+        self.assertEqual(self._told(case), self._told(twin))
+        self.assertTrue(self._clock(case, "resolution").solved_seconds)
+        self.assertEqual(self._clock(case).state, "cancelled")
+
+    def test_what_is_promised_anew_after_reopening_is_so_after_a_change_taken_back_too(self):
+        self.policy.reopen_mode = "new"
+        case, twin = self._beside_its_twin(
+            (MONDAY_10, "0"),
+            (MONDAY_13, "resolved"),
+            ("2026-11-25 09:00:00", "progress"),
+            ("2026-11-25 10:00:00", "1"),
+        )
+        self.assertEqual(self._told(case)[1], self._told(twin)[1])
+        self.assertEqual([state for state, *_rest in self._told(case)], ["cancelled", "running"])
+
+    def test_cancelled_while_nobody_promised_it_runs_on_when_it_goes_on(self):
+        case, twin = self._beside_its_twin(
+            (MONDAY_10, "0"),
+            (MONDAY_13, "cancelled"),
+            (TUESDAY_10, "progress"),
+            (TUESDAY_10, "1"),
+        )
+        self.assertEqual(self._told(case), self._told(twin))
+        self.assertEqual(self._told(case, "first_response"), self._told(twin, "first_response"))
+
+    def test_what_is_promised_first_after_waits_stood_still_in_them(self):
+        self._nothing_when_low("resolution")
+        case, twin = self._case_at(MONDAY_9, severity="0"), self._case_at(MONDAY_9)
+        self.assertFalse(self._clock(case, "resolution"))
+        for each in case | twin:
+            self._stage(each, "waiting_customer", MONDAY_10)
+            self._stage(each, "progress", "2026-11-26 09:00:00")
+        self._set(case, "2026-11-26 10:00:00", severity="1")
+        self._cron_at("2026-11-26 10:00:00")
+        self.assertEqual(self._told(case), self._told(twin))
+        self.assertFalse(self._clock(case, "resolution").breached_at)
+
+    def test_what_is_promised_first_after_it_was_solved_counts_from_when_it_was_reopened(self):
+        self._nothing_when_low("first_response", "resolution")
+        case = self._case_at(MONDAY_9, severity="0")
+        self._resolve(case, MONDAY_13)
+        self._stage(case, "progress", TUESDAY_10)
+        self._set(case, "2026-11-25 09:00:00", severity="1")
+        self.assertFalse(self._clock(case), "the solution answered")
+        clock = self._clock(case, "resolution")
+        self.assertEqual((str(clock.started_at), clock.breached_at), (TUESDAY_10, False))
+
+    def test_what_reopening_has_spared_is_not_broken_by_the_next_edit(self):
+        self._line(severity="3", amount=1)
+        case = self._case_at(MONDAY_9)
+        self._resolve(case, MONDAY_13)
+        self._set(case, MONDAY_13, severity="3")
+        self._stage(case, "progress", MONDAY_17)
+        clock = self._clock(case, "resolution")
+        kept = clock.due_at
+        category = self.env["care.category"].create({"name": "Doors"})
+        self._set(case, "2026-11-24 08:00:00", category_id=category.id)
+        self.assertEqual((clock.due_at, clock.breached_at), (kept, False))
+        # but it is no way out for ever
+        self._line(severity="2", amount=12)
+        self._set(case, TUESDAY_10, severity="2")
+        self.assertNotEqual(clock.due_at, kept)
+        self.assertFalse(clock.breached_at)
+
     def test_what_was_late_by_the_time_the_change_is_taken_back_is_broken_when_it_was_due(self):
         self._nothing_when_low("first_response")
         case = self._case_at(MONDAY_9)

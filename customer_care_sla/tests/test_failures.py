@@ -3,7 +3,7 @@ from unittest.mock import patch
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
-from .common import MONDAY_9, MONDAY_10, MONDAY_13, TUESDAY_10, SlaCase, quiet
+from .common import MONDAY_9, MONDAY_10, MONDAY_13, MONDAY_17, TUESDAY_10, SlaCase, quiet
 
 CLOCK = "odoo.addons.customer_care_sla.models.care_sla_clock"
 
@@ -59,6 +59,36 @@ class TestFailures(SlaCase):
         self._cron_at(MONDAY_10)
         self.assertEqual(set(case.clock_ids.mapped("state")), {"running"})
         self.assertEqual(self._clock(case).due_at, self._utc(MONDAY_13))
+
+    @quiet
+    def test_what_is_planned_late_stands_still_as_if_it_had_been_planned_in_time(self):
+        def goes_its_way(case):
+            case.resolution = "Mended."
+            self._stage(case, "waiting_customer", MONDAY_10)
+            self._stage(case, "progress", MONDAY_13)
+            self._stage(case, "resolved", MONDAY_17)
+            self._stage(case, "progress", "2026-11-25 09:00:00")
+            self._stage(case, "waiting_customer", "2026-11-25 10:00:00")
+            self._stage(case, "progress", "2026-11-25 12:00:00")
+
+        twin = self._case_at(MONDAY_9)
+        goes_its_way(twin)
+        calendar, hours = self._empty_calendar()
+        case = self._case_at(MONDAY_9)
+        goes_its_way(case)
+        clock, other = (self._clock(each, "resolution") for each in (case, twin))
+        self.assertFalse(clock.due_at)
+        with self._at("2026-11-25 13:00:00"):
+            calendar.attendance_ids = hours
+        self._cron_at("2026-11-25 13:00:00")
+
+        def told(clock):
+            stood = [(p.reason, p.started_at, p.stopped_at, p.seconds) for p in clock.pause_ids]
+            seconds = (clock.paused_seconds, clock.solved_seconds)
+            return clock.state, clock.due_at, clock.breached_at, seconds, stood
+
+        self.assertEqual(told(clock), told(other))
+        self.assertEqual(len(clock.pause_ids), 3)
 
     @quiet
     def test_what_could_not_be_planned_while_it_waits_stands_still_once_it_is(self):

@@ -150,6 +150,22 @@ class TestHistories(SlaCase):
         self.env.invalidate_all(flush=False)
         self.assertLess(os.times().elapsed - start, LONGEST, story)
 
+    @settings(
+        derandomize=True,
+        database=None,
+        deadline=None,
+        max_examples=max(HISTORIES // 2, 1),
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @(seed(int(SEED)) if SEED else lambda test: test)
+    @given(stories(), st.booleans(), st.integers(0, 5), st.integers(1, 6))
+    def test_what_is_not_promised_for_a_while_ends_like_its_twin(self, story, ever, gone, long):
+        with self.cr.savepoint() as savepoint:
+            Twins(self, story, ever, gone, gone + long).run()
+            savepoint.rollback()
+        self.env.invalidate_all(flush=False)
+
 
 class Telling:
     """One story, told to both."""
@@ -502,3 +518,84 @@ class Telling:
 
 
 MEASURES = ("resolution", "first_response", "next_response", "update")
+
+
+class Twins(Telling):
+    """Two cases that go the same way; of one of them nothing is promised for a while.
+
+    :ivar bool ever: whether something was promised before that, or the case was never over
+    """
+
+    def __init__(self, test, story, ever, gone, back):
+        way = ("progress", "waiting_customer", "waiting_third", "resolve", "look")
+        steps = [step for step in story["steps"] if step[0] in way]
+        super().__init__(test, {**story, "steps": steps})
+        self.gone, self.back, self.ever = gone, back, ever
+
+    def set_up(self):
+        super().set_up()
+        none = {"measure": "resolution", "severity": "0", "kind": "none"}
+        self.policy.target_ids = [Command.create(none)]
+
+    def open(self):
+        first = "1" if self.ever else "0"
+        for severity in ("1", first):
+            case = self.test._case(received_at=self.now, severity=severity)
+            self.cases.append(case)
+            self.clocks[case] = {measure: [] for measure in MEASURES}
+
+    def run(self):
+        moves = [[step] for step in self.story["steps"]]
+        self.gone, self.back = min(self.gone, len(moves)), min(self.back, len(moves))
+        moves.append([])
+        moves[self.gone].insert(0, ("gone", 1800))
+        moves[self.back].append(("back", 1800))
+        if any(kind == "resolve" for kind, _later in sum(moves[: self.back + 1], [])):
+            self.ever = True  # else it counts from when it went on
+        last = [("progress", 3600), ("look", 3600)]
+        self.story = {**self.story, "steps": [*sum(moves, []), *last]}
+        super().run()
+
+    def do_gone(self, _kind):
+        self.cases[1].severity = "0"
+
+    def do_back(self, _kind):
+        self.cases[1].severity = "1"
+
+    def do_progress(self, kind):
+        for case in self.cases:
+            case._enter_stage(self.env.ref(f"customer_care.stage_case_{kind}"))
+
+    do_waiting_customer = do_waiting_third = do_progress
+
+    def do_resolve(self, _kind):
+        for case in self.cases:
+            case.resolution = "Mended"
+        self.do_progress("resolved")
+
+    def compare(self):
+        self.env.invalidate_all()
+        told = [
+            [
+                (
+                    *(clock.state, clock.started_at, clock.due_at, clock.breached_at),
+                    *(clock.paused_seconds, clock.solved_seconds),
+                    self.stood(clock),
+                )
+                for clock in self.test._clock(case, "resolution").sorted("cycle")[-1:]
+            ]
+            for case in self.cases
+        ]
+        self.test.assertEqual(told[0], told[1], (self.story, self.gone, self.back, self.ever))
+        self.test.assertTrue(told[0])
+
+    def stood(self, clock):
+        """How it stood still; what was given up in between is in two rows."""
+        pieces = []
+        for pause in clock.pause_ids.sorted("stopped_at").sorted("started_at"):
+            piece = [pause.reason, pause.started_at, pause.stopped_at, pause.seconds]
+            if pieces and pieces[-1][0] == piece[0] and pieces[-1][2] == piece[1]:
+                pieces[-1][2:] = piece[2], pieces[-1][3] + piece[3]
+            else:
+                pieces.append(piece)
+        return pieces

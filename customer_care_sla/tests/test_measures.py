@@ -318,12 +318,6 @@ class TestMeasures(SlaCase):
             }
         )
 
-    def _move(self, remedy, state, moment):
-        with self._at(moment):
-            remedy.sudo().write({"state": state})
-            self.env.flush_all()
-        self.env.invalidate_all()
-
     def test_a_remedy_is_carried_out_within_its_time_from_the_yes_on(self):
         self._promise(("remedy", "hours", 8))
         case = self._case_at(MONDAY_9)
@@ -384,6 +378,29 @@ class TestMeasures(SlaCase):
             dict(clocks.mapped(lambda clock: (clock.cycle, clock.state))),
             {remedies[0].id: "running", remedies[1].id: "paused"},
             "who still thinks it over is waited for",
+        )
+
+    def test_a_remedy_that_is_planned_late_stood_still_while_the_customer_thought_it_over(self):
+        self._promise(("remedy", "hours", 8))
+        case = self._case_at(MONDAY_9)
+        thinking, decided = (self._remedy(case, proceed="wait") for _times in range(2))
+        calendar, hours = self._empty_calendar()
+        with quiet:
+            for remedy in (thinking, decided):
+                self._move(remedy, "approved", MONDAY_9)
+        for remedy in (thinking, decided):
+            self._move(remedy, "offered", MONDAY_10)
+        self._move(decided, "accepted", "2026-11-25 09:00:00")
+        with self._at("2026-11-25 10:00:00"):
+            calendar.attendance_ids = hours
+        self._cron_at("2026-11-25 10:00:00")
+        clocks = self._clock(case, "remedy").sorted("cycle")
+        self.assertFalse(any(clocks.mapped("breached_at")), "nobody was late")
+        self.assertEqual((clocks[0].state, clocks[0].remaining), ("paused", 7 * 3600))
+        self.assertEqual(str(clocks[0].paused_at), MONDAY_10)
+        # seven hours from Wednesday at ten
+        self.assertEqual(
+            (clocks[1].state, str(clocks[1].due_at)), ("running", "2026-11-25 16:00:00")
         )
 
     def test_a_remedy_whose_document_is_taken_away_is_owed_again(self):
