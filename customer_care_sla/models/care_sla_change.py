@@ -304,21 +304,21 @@ class CareSlaClock(models.Model):
                 mine = mine.filtered(lambda case: not case.acknowledged_at)
             elif measure == "first_response":
                 mine -= mine._care_answered()
-            by_moment = {None: mine}
-            if measure == "update":
-                by_moment = {self._now(): mine}
-            elif measure == "resolution":
+
+            def begins_at(record, measure=measure):
+                if measure == "update":
+                    return self._now()
                 # of what was over already from when it went on
-                by_moment = mine.grouped(
-                    lambda case: max(over.get(case, {}).values(), default=None)
-                )
+                went_on = over.get(record, {}).values() if measure == "resolution" else ()
+                return max(went_on, default=None)
+
             numbers = None
             if measure == "stage":
                 numbers = {case: case.entries for case in mine}
             elif measure == "resolution":
                 lasts = {case: known.get((case, measure)) for case in mine}
                 numbers = {c: max(c.cycle, last.cycle + 1) for c, last in lasts.items() if last}
-            for at, cases in by_moment.items():
+            for at, cases in mine.grouped(begins_at).items():
                 self._start(cases, at, [measure], numbers, late=True)
 
     # ------------------------------------------------------------

@@ -533,9 +533,10 @@ class Twins(Telling):
         self.gone, self.back, self.ever = gone, back, ever
 
     def set_up(self):
-        super().set_up()
+        result = super().set_up()
         none = {"measure": "resolution", "severity": "0", "kind": "none"}
         self.policy.target_ids = [Command.create(none)]
+        return result
 
     def open(self):
         first = "1" if self.ever else "0"
@@ -554,7 +555,7 @@ class Twins(Telling):
             self.ever = True  # else it counts from when it went on
         last = [("progress", 3600), ("look", 3600)]
         self.story = {**self.story, "steps": [*sum(moves, []), *last]}
-        super().run()
+        return super().run()
 
     def do_gone(self, _kind):
         self.cases[1].severity = "0"
