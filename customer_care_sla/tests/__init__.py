@@ -28,3 +28,4 @@ from . import test_customer_moves
 from . import test_histories
 from . import test_clockwork
 from . import test_remote
+from . import test_scheduled_mails
