@@ -70,6 +70,15 @@ class MailMail(models.Model):
             headers = None
         return headers if isinstance(headers, dict) else {}
 
+    def _prepare_outgoing_list(self, mail_server=False, doc_to_followers=None):
+        emails = super()._prepare_outgoing_list(
+            mail_server=mail_server, doc_to_followers=doc_to_followers
+        )
+        for email in emails:
+            # of no interest to whoever reads it
+            email["headers"].pop(SCHEDULED, None)
+        return emails
+
     # ------------------------------------------------------------
     # What has gone out
     # ------------------------------------------------------------

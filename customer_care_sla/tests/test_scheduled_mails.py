@@ -9,6 +9,7 @@ import psycopg2
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.customer_care.models.mail_mail import SCHEDULED
 from odoo.addons.mail.tests.common import MockEmail
 
 from .common import MONDAY_9, MONDAY_10, MONDAY_13, MONDAY_17, TUESDAY_10, BacktestCase
@@ -121,6 +122,14 @@ class TestScheduledMails(MockEmail, BacktestCase):
                 self.assertEqual(self._answers(case), [("met", MONDAY_13, self.manager)])
                 self.assertEqual(bool(mail.exists()), keep.get("auto_delete") is False)
                 self.assertEqual(bool(message.exists()), "auto_delete_keep_log" not in keep)
+
+    def test_what_is_noted_on_it_does_not_go_out(self):
+        mail = self._write(auto_delete=False)
+        self.assertIn(SCHEDULED, mail.sudo().headers)
+        self._queue(MONDAY_13)
+        self.assertIn("X-Odoo-Objects", self._mails[0]["headers"])
+        self.assertNotIn(SCHEDULED, self._mails[0]["headers"])
+        self.assertNotIn(SCHEDULED, mail.sudo().headers)
 
     def test_the_conversation_shows_when_it_went_out(self):
         self._write()
