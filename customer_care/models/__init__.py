@@ -34,6 +34,7 @@ from . import care_backfill
 from . import care_digest
 from . import mail_activity
 from . import mail_message
+from . import mail_mail
 from . import care_category
 from . import care_case
 from . import care_tenure

@@ -126,17 +126,17 @@ class CareProfile(models.Model):
             self.env["care.followup"]._look_again(refusing.partner_id)
 
     @api.model
-    def _follow(self, moved):
+    def _follow(self, moved, into=None):
         """These customers belong to another company now: what is known of them goes along.
 
         Where that company has a profile already, the stricter of both wins.
 
         :param moved: partners that were their own commercial partner
+        :param into: whom they are merged into
         """
+        firms = (into or moved).commercial_partner_id
         # sudo: whoever edits contacts, what the customer asked for is kept
-        profiles = self.sudo().search(
-            [("partner_id", "in", (moved | moved.commercial_partner_id).ids)], order="id"
-        )
+        profiles = self.sudo().search([("partner_id", "in", (moved | firms).ids)], order="id")
         known = {
             (profile.partner_id, profile.company_id): profile
             for profile in profiles
@@ -144,7 +144,7 @@ class CareProfile(models.Model):
         }
         doubles = self.sudo().browse()
         for profile in profiles.filtered(lambda profile: profile.partner_id in moved):
-            customer = profile.partner_id.commercial_partner_id
+            customer = (into or profile.partner_id).commercial_partner_id
             other = known.setdefault((customer, profile.company_id), profile)
             if other == profile:
                 profile.partner_id = customer

@@ -61,7 +61,25 @@ class SaleOrder(models.Model):
         result = super().write(vals)
         if vals.get("state") in ("draft", "sent", "cancel"):
             self._care_give_back_discounts()
+        if vals.get("state") == "cancel":
+            self._care_made_by()._documents_gone()
         return result
+
+    def unlink(self):
+        remedies = self._care_made_by()
+        result = super().unlink()
+        remedies._documents_gone()
+        return result
+
+    def _care_made_by(self):
+        """The remedies that made these orders, as superuser: replacements. A discount is used on
+        an order, which is another one's.
+        """
+        # sudo: whoever takes the order away, its remedy hears of it
+        documents = self.env["care.remedy.document"].sudo()
+        return documents.search(
+            [("order_id", "in", self.ids), ("remedy_id.kind", "=", "replacement")]
+        ).remedy_id
 
     def _care_use_discounts(self):
         """Take off these orders what their customers were promised, each discount once."""

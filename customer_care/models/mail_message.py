@@ -3,8 +3,6 @@ from odoo.tools import SQL
 
 #: Types of messages that no person wrote.
 AUTOMATIC = ("auto_comment", "notification", "out_of_office", "user_notification")
-#: Mails that reach nobody.
-UNSENT = ("cancel", "exception")
 
 
 class MailMessage(models.Model):
@@ -33,26 +31,3 @@ class MailMessage(models.Model):
         if result:
             return (result[0] | hidden, result[1])
         return (hidden, lambda: hidden._make_access_error(operation)) if hidden else None
-
-
-class MailMail(models.Model):
-    _inherit = "mail.mail"
-
-    def _care_written(self, records):
-        """Those of these mails in which the user writes to customers, to many at once: not those
-        that go nowhere, or not yet.
-
-        :param records: of which model they have to be
-        """
-        author, now = self.env.user.partner_id, self.env.cr.now()
-        return self.filtered(
-            lambda mail: (
-                mail.model == records._name
-                and mail.author_id == author
-                and not mail.is_internal
-                and mail.message_type not in AUTOMATIC
-                # who has the same mail already, about another case, has been written to
-                and (mail.state not in UNSENT or mail.failure_type == "mail_dup")
-                and not (mail.scheduled_date and mail.scheduled_date > now)
-            )
-        )

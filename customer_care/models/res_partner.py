@@ -90,8 +90,14 @@ class ResPartner(models.Model):
         if own := moved.filtered(lambda partner: before[partner] == partner):
             self.env["care.profile"]._follow(own)
         if moved:
-            moved._forget_what_customers_may_see()
+            moved._care_moved()
         return result
+
+    def _care_moved(self):
+        """These belong to another firm than before, or to none, and with them all that is below
+        them: a hook for what depends on it.
+        """
+        self._forget_what_customers_may_see()
 
     def _forget_what_customers_may_see(self):
         """Odoo remembers a customer's record rules with the firm that he belonged to."""

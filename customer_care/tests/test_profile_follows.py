@@ -106,3 +106,32 @@ class TestProfileFollows(CareCase):
         self.customer.parent_id = self.firm
         self.customer.parent_id = False
         self.assertEqual(self.profile.partner_id, self.firm)
+
+    # ------------------------------------------------------------
+    # Two contacts become one
+    # ------------------------------------------------------------
+
+    def _merge(self, gone, left):
+        self.env["base.partner.merge.automatic.wizard"]._merge((gone | left).ids, left)
+        self.env.flush_all()
+        self.env.invalidate_all()
+
+    def test_what_either_of_two_merged_customers_asked_for_is_kept(self):
+        double = self.env["res.partner"].create({"name": "Clara M.", "email": self.customer.email})
+        mine = self._profile(double, no_survey=True, note="Deaf")
+        self._merge(self.customer, double)
+        self.assertFalse(self.profile.exists())
+        self.assertRecordValues(
+            mine, [{"no_followup": True, "no_survey": True, "note": "Deaf", "contact_days": "01"}]
+        )
+
+    def test_who_is_merged_into_a_contact_of_a_firm_brings_the_profile_to_the_firm(self):
+        contact = self.env["res.partner"].create(
+            {"name": "Clara M.", "email": self.customer.email, "parent_id": self.firm.id}
+        )
+        case = self._case()
+        self._merge(self.customer, contact)
+        self.assertEqual(self.profile.partner_id, self.firm)
+        self.assertRecordValues(
+            case, [{"partner_id": contact.id, "commercial_partner_id": self.firm.id}]
+        )

@@ -729,6 +729,88 @@ class TestRemedy(RemedyCase):
         remedy.action_execute()
         self.assertEqual(self.case.cost, 40)
 
+    # ------------------------------------------------------------
+    # Replacements that are called off
+    # ------------------------------------------------------------
+
+    def _replaced(self, **vals):
+        remedy = self._replacement(user=self.manager, **vals)
+        remedy.action_go()
+        return remedy, remedy.sudo().document_ids.order_id
+
+    def test_a_replacement_whose_order_is_cancelled_is_to_be_done_again(self):
+        remedy, order = self._replaced()
+        order._action_cancel()
+        self.assertRecordValues(remedy, [{"state": "approved", "executed_at": False, "cost": 0}])
+        self.assertEqual(remedy.case_id.cost, 0)
+        self.assertFalse(remedy.sudo().document_ids)
+        self.assertRegex(self._activities(remedy, "next").summary, "do it again or cancel it")
+        remedy.action_execute()
+        again = remedy.sudo().document_ids.order_id
+        self.assertRecordValues(again, [{"state": "sale", "amount_total": 0}])
+        self.assertNotEqual(again, order)
+        self.assertEqual(remedy.case_id.cost, 900)
+        self.assertFalse(self._journey(again))
+
+    def test_who_sells_and_sees_no_case_calls_a_replacement_off_as_well(self):
+        seller = self._user("care_only_sells", "sales_team.group_sale_manager")
+        remedy, order = self._replaced()
+        order.with_user(seller).action_cancel()
+        self.assertEqual(remedy.state, "approved")
+
+    def test_what_was_to_be_replaced_by_an_order_that_is_gone_may_be_replaced_by_another(self):
+        remedy, order = self._replaced(quantity=2)
+        with self.assertRaises(UserError):
+            self._replacement(user=self.manager).action_go()
+        order._action_cancel()
+        remedy.action_cancel()
+        other, _order = self._replaced(quantity=2)
+        self.assertEqual((remedy.state, other.state), ("cancelled", "executed"))
+
+    def test_a_replacement_whose_order_is_deleted_is_to_be_done_again(self):
+        remedy, order = self._replaced()
+        order.state = "draft"
+        self.assertEqual(remedy.state, "executed", "the order is still there")
+        order.unlink()
+        self.assertEqual(remedy.state, "approved")
+        remedy.action_execute()
+        self.assertEqual(remedy.sudo().document_ids.order_id.state, "sale")
+
+    def test_many_orders_that_are_cancelled_give_back_only_their_own_replacements(self):
+        (first, one), (second, two) = self._replaced(), self._replaced()
+        (one | self._confirmed())._action_cancel()
+        self.assertEqual((first.state, second.state), ("approved", "executed"))
+        two._action_cancel()
+        self.assertEqual(second.state, "approved")
+
+    def test_the_cancelled_order_confirmed_again_is_an_order_like_any_other(self):
+        remedy, order = self._replaced()
+        order._action_cancel()
+        order.action_draft()
+        order.action_confirm()
+        # as a credit note that is posted after all: the remedy knows nothing of it
+        self.assertEqual((remedy.state, remedy.case_id.cost), ("approved", 0))
+        self.assertEqual(len(self._journey(order)), 1)
+        order._action_cancel()
+        remedy.action_execute()
+        self.assertEqual(remedy.state, "executed")
+        order.action_draft()
+        order.unlink()
+        self.assertEqual(remedy.state, "executed", "another order replaces it now")
+
+    def test_a_discount_stays_given_when_the_order_that_took_it_is_cancelled(self):
+        remedy = self._remedy("discount", amount=50, proceed="execute")
+        remedy.action_go()
+        order = self._confirmed()
+        self.assertEqual(order.amount_total, 850)
+        order._action_cancel()
+        self.assertEqual(remedy.state, "executed")
+        self.assertEqual(self._confirmed().amount_total, 850)
+
+    # ------------------------------------------------------------
+    # Credit notes that are taken away
+    # ------------------------------------------------------------
+
     def test_of_two_documents_one_is_left(self):
         first = self._invoiced()
         self.order.order_line[0].product_uom_qty = 4

@@ -84,11 +84,9 @@ class CareCase(models.Model):
         """
         return self.env.su or message.author_id == self.env.user.partner_id
 
-    def _message_mail_after_hook(self, mails):
-        """The same for mails that people send to many customers at once."""
-        result = super()._message_mail_after_hook(mails)
-        written = mails._care_written(self)
-        self.browse(written.mapped("res_id"))._care_answered_by(self.env.user)
+    def _care_wrote(self, user, replies):
+        result = super()._care_wrote(user, replies)
+        self._care_answered_by(user)
         return result
 
     # ------------------------------------------------------------

@@ -238,6 +238,25 @@ class CareSlaClock(models.Model):
             {"outdated": True}
         )
 
+    @api.model
+    def _reconsider_those(self, domain):
+        """Of the customers of these records something is known that was not: what is under way
+        is promised anew, what is over when it goes on. Two searches for all records of a kind.
+
+        :param Domain domain: which cases, and which journeys
+        """
+        under_way = Domain("stage_category", "in", ("open", "waiting"))
+        # long ago, it does not go on
+        over = ~under_way & Domain("stage_since", ">", self._now() - MAY_GO_ON)
+        # sudo: promises follow the customer, whoever changes them: a clerk who keeps addresses
+        # sees none of the cases, and those of other companies are about the same customer
+        clocks = self.sudo()
+        for model in ("care.case", "care.journey"):
+            records = clocks.env[model].search(domain & under_way)
+            records.invalidate_recordset(["tier_id", "is_key"], flush=False)
+            clocks._reconsider(records)
+            clocks._outdate(Domain(records._care_link, "any", domain & over))
+
     def _run_again(self, now):
         result = super()._run_again(now)
         outdated = self.filtered("outdated")
@@ -595,8 +614,8 @@ class CareProfile(models.Model):
 
     @api.model
     def _reconsider_customers(self, customers):
-        """The open cases and journeys of these customers, whose tier is another now: two searches
-        a company.
+        """The cases and journeys of these customers, whose tier is another now: two searches a
+        company.
 
         :param customers: list of (commercial partner, company)
         """
@@ -604,26 +623,18 @@ class CareProfile(models.Model):
         for partner, company in customers:
             by_company.setdefault(company, []).append(partner.id)
         for company, partner_ids in by_company.items():
-            for model in ("care.case", "care.journey"):
-                # sudo: promises follow the tier, whoever changes it
-                records = (
-                    self.env[model]
-                    .sudo()
-                    .search(
-                        [
-                            ("commercial_partner_id", "in", partner_ids),
-                            ("company_id", "=", company.id),
-                            ("stage_category", "in", ("open", "waiting")),
-                        ]
-                    )
-                )
-                records.invalidate_recordset(["tier_id", "is_key"], flush=False)
-                clocks = self.env["care.sla.clock"]
-                clocks._reconsider(records)
-                link = records._care_link
-                clocks._outdate(
-                    Domain(f"{link}.commercial_partner_id", "in", partner_ids)
-                    & Domain("company_id", "=", company.id)
-                    & Domain(f"{link}.stage_category", "not in", ("open", "waiting"))
-                    & Domain(f"{link}.stage_since", ">", clocks._now() - MAY_GO_ON)
-                )
+            self.env["care.sla.clock"]._reconsider_those(
+                Domain("commercial_partner_id", "in", partner_ids)
+                & Domain("company_id", "=", company.id)
+            )
+
+
+class ResPartner(models.Model):
+    _inherit = "res.partner"  # pylint: disable=consider-merging-classes-inherited
+
+    def _care_moved(self):
+        result = super()._care_moved()
+        # the firm's own policies and its tier promise now
+        clocks = self.env["care.sla.clock"]
+        clocks._reconsider_those(Domain("partner_id", "child_of", self.ids))
+        return result

@@ -264,11 +264,9 @@ class MailThread(models.AbstractModel):
                 )
         return result
 
-    def _message_mail_after_hook(self, mails):
-        result = super()._message_mail_after_hook(mails)
-        if self._name in self.env["care.journey"]._care_documents:
-            written = mails._care_written(self)
-            self.env["care.journey"]._heard(self._name, written.mapped("res_id"), self.env.user)
+    def _care_wrote(self, user, replies):
+        result = super()._care_wrote(user, replies)
+        self.env["care.journey"]._heard(self._name, self.ids, user)
         return result
 
 

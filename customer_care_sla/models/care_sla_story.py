@@ -8,14 +8,15 @@ from odoo.fields import Domain
 from odoo.tools import email_normalize
 
 from odoo.addons.customer_care.models.care_mailgate import WRITTEN
-from odoo.addons.customer_care.models.mail_message import UNSENT
+from odoo.addons.customer_care.models.mail_mail import SCHEDULED, UNSENT
 
 from ..tools.replay import WORKING, Stretch, open_from, under_way_from
 from .care_sla_backtest import Story
 from .care_sla_clock import START_WITHIN
 
-#: What a journey's order is confirmed at and when its journey moves on may be so far apart:
-#: one is the clock on the wall, the other the beginning of the transaction.
+#: What a journey's order is confirmed at and when its journey moves on may be so far apart, and
+#: so may the date of a mail and when it was made: one is the clock on the wall, the other the
+#: beginning of the transaction.
 AT_ONCE = 60
 
 
@@ -151,7 +152,8 @@ class CareSlaBacktest(models.Model):
             & Domain(
                 "mail_ids",
                 "not any",
-                [("state", "in", UNSENT), ("failure_type", "!=", "mail_dup")],
+                Domain("state", "in", UNSENT) & Domain("failure_type", "!=", "mail_dup")
+                | Domain("headers", "like", SCHEDULED),
             )
         )
         wanted = self.env["care.case"]._care_reply_domain() | called | mailed
@@ -161,7 +163,10 @@ class CareSlaBacktest(models.Model):
                 & Domain("res_id", "in", list(mine))
                 & Domain("create_date", "<=", self.until)
                 & wanted,
-                ["res_id", "author_id", "create_date", "message_type", "mail_activity_type_id"],
+                [
+                    *("res_id", "author_id", "create_date", "date", "message_type"),
+                    "mail_activity_type_id",
+                ],
                 order="id",
             )
             for message in messages:
@@ -172,6 +177,11 @@ class CareSlaBacktest(models.Model):
                     user = message.create_uid
                     if user.share or user.partner_id != message.author_id:
                         continue
+                    if (message.date - message.create_date).total_seconds() > AT_ONCE:
+                        # it waited for its day
+                        moment = second(message.date)
+                        if moment > self.until:
+                            continue
                 if message.author_id not in record.partner_id | record.commercial_partner_id:
                     heard[record].append(moment)
         for moments in heard.values():

@@ -24,6 +24,8 @@ from . import test_replay
 from . import test_measures
 from . import test_pauses
 from . import test_changes
+from . import test_customer_moves
 from . import test_histories
 from . import test_clockwork
 from . import test_remote
+from . import test_scheduled_mails

@@ -343,6 +343,29 @@ class TestMeasures(SlaCase):
         self.assertEqual([row[1] for row in self._rows(case, "remedy")], ["met", "cancelled"])
         self.assertFalse(self._clock(case, "remedy").filtered("is_late"))
 
+    def test_a_replacement_whose_order_is_cancelled_is_owed_again(self):
+        self._promise(("remedy", "hours", 8))
+        order = self._confirmed()
+        case = self._case_at(MONDAY_9, order_id=order.id)
+        line = Command.create({"sale_line_id": order.order_line.id, "quantity": 1})
+        vals = {"kind": "replacement", "proceed": "wait", "line_ids": [line], "amount": 0}
+        remedy = self._remedy(case, **vals)
+        self._move(remedy, "approved", MONDAY_9)
+        with self._at(MONDAY_10):
+            remedy.sudo()._execute()
+            self.env.flush_all()
+        clock = self._clock(case, "remedy")
+        self.assertEqual(clock.state, "met")
+        with self._at(MONDAY_13):
+            remedy.sudo().document_ids.order_id.action_cancel()
+            self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual(clock.state, "running")
+        with self._at(TUESDAY_10):
+            remedy.sudo()._execute()
+            self.env.flush_all()
+        self.assertEqual((clock.state, str(clock.stopped_at)), ("met", TUESDAY_10))
+
     def test_a_remedy_that_the_customer_thinks_over_stands_still(self):
         self._promise(("remedy", "hours", 8))
         case = self._case_at(MONDAY_9)

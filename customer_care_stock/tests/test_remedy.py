@@ -79,3 +79,26 @@ class TestRemedyStock(StockCase):
         self._deliver(order)
         self.assertFalse(self._journey(order))
         self.assertFalse(self.env["care.followup"].search([("policy_id", "=", policy.id)]))
+
+    def test_a_replacement_called_off_with_its_delivery_is_to_be_done_again_once(self):
+        remedy = self._remedy("replacement", {self.hood: 1}, user=self.manager)
+        remedy.action_go()
+        order = remedy.sudo().document_ids.order_id
+        order._action_cancel()
+        self.assertEqual(order.picking_ids.state, "cancel")
+        self.assertEqual(remedy.state, "approved")
+        again = self.env.ref("customer_care.mail_activity_type_remedy_next")
+        told = remedy.sudo().activity_ids.filtered(lambda it: it.activity_type_id == again)
+        self.assertEqual(len(told), 1)
+        remedy.action_execute()
+        self.assertEqual(remedy.sudo().document_ids.order_id.picking_ids.move_ids.quantity, 1)
+
+    def test_the_return_of_a_sale_that_is_cancelled_is_to_be_done_again_once(self):
+        self._deliver(self.order)
+        remedy = self._remedy("return", {self.product: 1})
+        remedy.action_go()
+        self.order._action_cancel()
+        self.assertEqual(remedy.state, "approved")
+        again = self.env.ref("customer_care.mail_activity_type_remedy_next")
+        told = remedy.sudo().activity_ids.filtered(lambda it: it.activity_type_id == again)
+        self.assertEqual(len(told), 1)

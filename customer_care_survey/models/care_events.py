@@ -76,13 +76,10 @@ class CareCase(models.Model):
             self._tell_triggers("case_staff_replied", {self.id: message.id})
         return result
 
-    def _message_mail_after_hook(self, mails):
-        """The same for mails that people send to many customers at once."""
-        result = super()._message_mail_after_hook(mails)
-        written = mails._care_written(self)
-        if written:
-            replies = {mail.res_id: mail.mail_message_id.id for mail in written}
-            self.browse(replies)._tell_triggers("case_staff_replied", replies)
+    def _care_wrote(self, user, replies):
+        result = super()._care_wrote(user, replies)
+        if self:
+            self._tell_triggers("case_staff_replied", replies)
         return result
 
 

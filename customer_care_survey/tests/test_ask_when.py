@@ -1,13 +1,15 @@
 """Which event asks whom, and when."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from psycopg2.errors import CheckViolation
 
-from odoo import Command
+from odoo import Command, fields
 from odoo.exceptions import ValidationError
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
+
+from odoo.addons.mail.tests.common import MockEmail
 
 from .common import CareSurveyCase
 
@@ -15,7 +17,7 @@ MONDAY = datetime(2026, 3, 2, 10)  # 11:00 in Brussels, before the clocks change
 
 
 @tagged("post_install", "-at_install")
-class TestAskWhen(CareSurveyCase):
+class TestAskWhen(MockEmail, CareSurveyCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -167,6 +169,41 @@ class TestAskWhen(CareSurveyCase):
         )._action_send_mail()
         for case in cases:
             self.assertEqual(len(self._about(case, trigger)), 1)
+
+    def test_who_is_answered_by_a_mail_that_waits_can_be_asked_once_it_went_out(self):
+        trigger = self._trigger(event="case_staff_replied", filter_domain="[]")
+        cases = self._case(kind="enquiry") | self._case(kind="enquiry")
+        template = self.env["mail.template"].create(
+            {
+                "name": "Later",
+                "model_id": self.env["ir.model"]._get_id("care.case"),
+                "use_default_to": True,
+                "scheduled_date": fields.Datetime.now() + timedelta(days=1),
+                "auto_delete": False,
+            }
+        )
+        composer = self.env["mail.compose.message"].with_user(self.manager)
+        mails = composer.create(
+            {
+                "composition_mode": "mass_mail",
+                "model": "care.case",
+                "res_ids": str(cases.ids),
+                "subject": "The part has arrived",
+                "body": "<p>We come tomorrow.</p>",
+                "template_id": template.id,
+            }
+        )._action_send_mail()[0]
+        for case in cases:
+            self.assertFalse(self._about(case, trigger))
+        for _time in range(2):
+            mails.sudo().filtered(lambda mail: mail.state != "cancel").state = "outgoing"
+            with self.mock_mail_gateway():
+                mails.sudo().send()
+                self.env.cr.flush()
+            for case in cases:
+                message = mails.filtered(lambda mail, case=case: mail.res_id == case.id)
+                row = self._about(case, trigger)
+                self.assertEqual((len(row), row.occurrence), (1, message.mail_message_id.id))
 
     def test_broken_filter_of_a_contact_is_retried_for_that_contact(self):
         trigger = self._trigger(event="case_contact_done", filter_domain="[]")
