@@ -5,6 +5,7 @@ from collections import defaultdict
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from odoo.addons.customer_care.models.care_due_mixin import ENGINE
 from odoo.addons.customer_care.models.care_stage import OVER
 
 from .care_case import STAFF
@@ -35,6 +36,7 @@ class CareSurveyInvitation(models.Model):
         unhappy = self.filtered(lambda row: any(row.score_ids.mapped("is_bad")))
         unhappy.case_id._turned_unhappy()
         (self - unhappy)._end_loops()
+        unhappy._begin_anew()
         return result
 
     # ------------------------------------------------------------
@@ -84,6 +86,29 @@ class CareSurveyInvitation(models.Model):
         if self.case_id:
             people |= piece.user_id
         return people
+
+    def _begin_anew(self):
+        """After a bad answer, a good one before it ends nothing any more."""
+        if not self:
+            return
+        ended = self.env["care.case"].search(
+            [
+                ("survey_good_id", "!=", False),
+                ("partner_id", "in", self.partner_id.ids),
+                ("company_id", "in", self.company_id.ids),
+                ("stage_category", "not in", OVER),
+            ]
+        )
+        last = {
+            (row.partner_id, row.company_id): row.answered_at for row in self.sorted("answered_at")
+        }
+
+        def is_past(case):
+            bad_at = last.get((case.partner_id, case.company_id))
+            good_at = case.survey_good_id.answered_at
+            return bad_at and (not good_at or good_at <= bad_at)
+
+        ended.filtered(is_past)._forget_good_answer()
 
     # ------------------------------------------------------------
     # Suggestions
@@ -170,7 +195,9 @@ class CareSurveyInvitation(models.Model):
                         or case.survey_invitation_id.answered_at
                         and case.survey_invitation_id.answered_at < row.answered_at
                     )
-                    and not case.survey_good_id
+                    and case.survey_good_id != row
+                    # a second one ends what was still worked on at the first
+                    and (not case.survey_good_id or case.stage_category == "resolved")
                 )
             )
             if not ended:
@@ -238,14 +265,21 @@ class CareCase(models.Model):
 
     def _close_content(self):
         """Close, as superuser, what a good answer has ended; not where something else is still
-        wanted, such as a leader's word that a danger is over.
+        wanted: a yes to what was offered, a leader's word that a danger is over, or a stage that
+        may not be skipped.
 
         :return: whether it is closed
         """
         self.ensure_one()
+        if any(remedy.state in ("draft", "asked", "offered") for remedy in self.remedy_ids):
+            return False
         try:
             with self.env.cr.savepoint():
                 self._enter_category("closed")
+                if self.stage_category != "closed":
+                    raise UserError(
+                        self.env._("“%s” comes before it is closed.", self.stage_id.name)
+                    )
         except UserError:
             self.invalidate_recordset()
             return False
@@ -253,12 +287,30 @@ class CareCase(models.Model):
 
     def _stage_events(self, before):
         if self[:1].stage_category in ("open", "waiting"):
-            # sudo: the engine's field; the customer is not content after all
-            again = self.sudo().filtered(
-                lambda case: case.survey_good_id and before[case] not in ("open", "waiting")
-            )
-            again.write({"survey_good_id": False})
+            # the customer is not content after all
+            self.filtered(
+                lambda case: before[case] not in ("open", "waiting")
+            )._forget_good_answer()
         return super()._stage_events(before)
+
+    def _customer_wrote(self, message):
+        result = super()._customer_wrote(message)
+        # an answer to a question of ours says itself what follows
+        if self.env.context.get("care_answering") is not ENGINE:
+            self._forget_good_answer()
+        return result
+
+    def _wants_person(self, text, author, phone, when):
+        result = super()._wants_person(text, author, phone, when)
+        self._forget_good_answer()
+        return result
+
+    def _forget_good_answer(self):
+        """The customer has more to say: a good answer from before closes these cases no more."""
+        # sudo: the engine's field, whoever brings the news
+        self.sudo().filtered(
+            lambda case: case.survey_good_id and case.stage_category not in OVER
+        ).write({"survey_good_id": False})
 
     def action_end_loop(self):
         """Close what a good answer since has ended."""
@@ -274,6 +326,11 @@ class CareCase(models.Model):
             )
         if self.stage_category != "resolved":
             self._enter_category("resolved")
+        if not self.env.su:
+            # past no check and no stage: the customer's word replaces the leader's, nothing else
+            closed = self.env["care.stage"].sudo()._in_category(self._name, "closed")
+            self._check_leaving(closed)
+            self._check_way(closed, self._skipped_stages(closed))
         # sudo: otherwise only leaders close for a customer, who has had their say here
         self.sudo()._enter_category("closed")
         return True

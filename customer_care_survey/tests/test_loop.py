@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
@@ -212,6 +214,153 @@ class TestLoop(CareSurveyCase):
         case.with_user(self.agent).action_end_loop()
         self.assertEqual(case.stage_category, "closed")
         self.assertIn("10 / 10", case.resolution)
+
+    def _resolved_yesterday(self, others=1):
+        """The same, resolved: it waits for the customer's word."""
+        case, *later = self._bad_yesterday(others)
+        case.resolution = "Money back."
+        case.action_resolve()
+        return case, *later
+
+    def _customer_writes(self, case, body="It broke again."):
+        case.message_post(
+            body=body,
+            author_id=self.customer.id,
+            message_type="comment",
+            subtype_xmlid="mail.mt_comment",
+        )
+
+    def _must_pass(self, category="open"):
+        """A stage between resolved and closed that may not be skipped."""
+        return self.env["care.stage"].create(
+            {
+                "name": "Checked by the workshop",
+                "res_model": "care.case",
+                "category": category,
+                "sequence": self.env["care.stage"]._in_category("care.case", "closed").sequence - 1,
+                "may_skip": False,
+            }
+        )
+
+    def test_good_answer_withdraws_nothing_that_is_offered_and_only_proposes(self):
+        for state in ("draft", "asked", "offered"):
+            with self.subTest(state=state):
+                case, second = self._resolved_yesterday()
+                remedy = self.env["care.remedy"].create(
+                    {"case_id": case.id, "kind": "compensation", "amount": 20.0, "text": "Sorry."}
+                )
+                remedy.write({"state": state})
+                self._answered_well(second)
+                self.assertEqual((case.stage_category, case.survey_good_id), ("resolved", second))
+                self.assertEqual(remedy.state, state)
+                self.assertIn("this can be closed", case.message_ids[:1].body)
+                remedy.action_cancel()
+                self._close(case)
+
+    def test_good_answer_stops_before_a_stage_that_may_not_be_skipped_and_says_so(self):
+        for category in ("open", "resolved"):
+            with self.subTest(category=category):
+                case, second = self._resolved_yesterday()
+                stage = self._must_pass(category)
+                before = case.stage_id
+                self._answered_well(second)
+                self.assertEqual((case.stage_id, case.cycle), (before, 1))
+                self.assertEqual(case.survey_good_id, second)
+                self.assertEqual(second.state, "done")
+                said = case.message_ids.filtered(lambda m: "10 / 10" in m.body).body
+                self.assertIn("this can be closed", said)
+                stage.active = False
+                self._close(case)
+
+    def test_second_good_answer_closes_what_was_worked_on_at_the_first(self):
+        case, second, third = self._bad_yesterday(others=2)
+        self._answered_well(second)
+        self.assertEqual(case.stage_category, "open")
+        case.resolution = "Money back."
+        case.action_resolve()
+        self._answered_well(third)
+        self.assertEqual((case.stage_category, case.survey_good_id), ("closed", third))
+
+    def test_nothing_left_leads_an_agent_past_no_check_of_the_resolved_stage(self):
+        resolved = self.env["care.stage"]._in_category("care.case", "resolved")
+        case, second, third = self._bad_yesterday(others=2)
+        case.owner_id = self.agent
+        self._answered_well(second)
+        standards = self.env["care.standard"].with_user(self.manager)
+        standards.create(
+            {
+                "name": "The customer was rung",
+                "kind": "stage",
+                "text": "<p>Ring them.</p>",
+                "is_check": True,
+                "stage_ids": resolved.ids,
+                "company_id": self.company.id,
+            }
+        ).action_publish()
+        with self.assertRaisesRegex(UserError, "was rung"), self.env.cr.savepoint():
+            case.with_user(self.agent).action_end_loop()
+        self.assertEqual(case.stage_category, "open")
+        case.with_user(self.agent).write({"resolution": "Money back."})
+        case.with_user(self.agent).action_resolve()
+        with self.assertRaisesRegex(UserError, "was rung"):
+            case.with_user(self.agent).action_end_loop()
+        self.env.invalidate_all()
+        line = case.with_user(self.agent).check_line_ids
+        line.action_done()
+        case.with_user(self.agent).action_end_loop()
+        self.assertEqual(case.stage_category, "closed")
+
+    def test_nothing_left_leads_an_agent_past_no_stage_that_may_not_be_skipped(self):
+        case, second = self._bad_yesterday()
+        case.owner_id = self.agent
+        self._answered_well(second)
+        self._must_pass()
+        with self.assertRaisesRegex(UserError, "may not be skipped"), self.env.cr.savepoint():
+            case.with_user(self.agent).action_end_loop()
+        self.assertEqual(case.stage_category, "open")
+
+    def test_good_answer_is_stale_once_the_customer_writes_again(self):
+        case, second, third = self._bad_yesterday(others=2)
+        case.owner_id = self.agent
+        self._answered_well(second)
+        self._customer_writes(case)
+        self.assertFalse(case.survey_good_id)
+        with self.assertRaisesRegex(UserError, "no good answer"):
+            case.with_user(self.agent).action_end_loop()
+        self._answered_well(third)
+        self.assertEqual(case.survey_good_id, third)
+
+    def test_good_answer_is_stale_once_the_customer_wants_a_person(self):
+        case, second = self._bad_yesterday()
+        self._answered_well(second)
+        case._wants_person("Ring me", self.customer, "", "")
+        self.assertFalse(case.survey_good_id)
+
+    def test_good_answer_is_stale_after_a_bad_one_of_the_same_person_alone(self):
+        case, second, third, fourth = self._bad_yesterday(others=3)
+        self._answered_well(second)
+        other = self._sent(
+            partner_id=self.env["res.partner"]
+            .create({"name": "Somebody Else", "email": "else@example.com"})
+            .id
+        )
+        self._answer(other, 1)
+        self._run_invitations()
+        self.assertEqual(case.survey_good_id, second)
+        self._answer(third, 2)
+        self._run_invitations()
+        self.assertFalse(case.survey_good_id)
+        self._answered_well(fourth)
+        self.assertEqual(case.survey_good_id, fourth)
+
+    def test_of_answers_worked_off_together_the_last_one_counts(self):
+        case, *rows = self._bad_yesterday(others=2)
+        for minutes, row, value in ((2, rows[0], 2), (1, rows[1], 10)):
+            self._answer(row, value)
+            row.answered_at -= timedelta(minutes=minutes)
+        self._run_invitations()
+        self.assertEqual(case.survey_good_id, rows[1], "the bad one came before")
+        self.assertEqual(rows[0].recovery_case_id.survey_good_id, rows[1])
 
     def test_so_so_or_somebody_elses_good_answer_ends_nothing(self):
         first, second = self._sent(), self._sent()
