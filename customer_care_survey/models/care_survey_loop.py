@@ -352,11 +352,11 @@ class CareCase(models.Model):
         loops = self.filtered("survey_invitation_id")
         if event != "case_closed" or not loops:
             return values
-        heard = loops._heard_back_at()
-        for case in loops:
+        told = {case: case._answer_came_at() for case in loops}
+        heard = loops._heard_back_at(told)
+        for case, asked in told.items():
             moment = heard.get(case.id)
             facts = [{"measure": "survey_heard", "numerator": int(bool(moment)), "denominator": 1}]
-            asked = case.survey_invitation_id.answered_at or case.received_at
             company = case.company_id
             worktime = company._care_worktime_of(company.resource_calendar_id)
             if moment and worktime:
@@ -371,9 +371,26 @@ class CareCase(models.Model):
             values[case] = [*values.get(case, ()), *facts]
         return values
 
-    def _heard_back_at(self):
+    def _answer_came_at(self):
+        """When the bad answer came: the first attempt, if there are several. Where the case from
+        it was merged into this one, that was when that one was told.
+        """
+        self.ensure_one()
+        opened = self._opened_by_answers()
+        return min((opened or self).mapped("received_at"))
+
+    def _opened_by_answers(self):
+        """Cases from bad answers that go on in this one."""
+        if self.channel == "survey":
+            return self.browse()
+        return self.merged_ids.filtered(
+            lambda case: case.channel == "survey" and not case.survey_invitation_id
+        )
+
+    def _heard_back_at(self, told):
         """When a person of ours first answered these customers, by message or by call.
 
+        :param dict told: case -> when the customer has told us
         :return: dict id of case -> moment
         """
         moments = defaultdict(list)
@@ -396,7 +413,13 @@ class CareCase(models.Model):
         )
         for call in calls:
             moments[call.case_id.id].append(call.done_at.replace(microsecond=0))
-        return {number: min(found) for number, found in moments.items()}
+        answered = {}
+        for case, asked in told.items():
+            # messages know seconds alone
+            since = [at for at in moments[case.id] if at >= asked.replace(microsecond=0)]
+            if since:
+                answered[case.id] = min(since)
+        return answered
 
 
 class CareFact(models.Model):
@@ -409,3 +432,23 @@ class CareFact(models.Model):
     @property
     def _share_measures(self):
         return (*super()._share_measures, "survey_heard")
+
+    @api.model
+    def _of_closed(self, closed, chains):
+        """A bad answer counts once, however often its case is opened again and closed."""
+        vals_list = super()._of_closed(closed, chains)
+        measures = dict(MEASURES)
+        loops = self.env["care.case"].browse(
+            {vals["res_id"] for vals in vals_list if vals["measure"] in measures}
+        )
+        if not loops:
+            return vals_list
+        goes_on = {case.id: loop.id for loop in loops for case in loop._opened_by_answers() | loop}
+        counted = self.search([("measure", "in", list(measures)), ("case_id", "in", list(goes_on))])
+        first = {goes_on[fact.case_id.id]: None for fact in counted}
+        return [
+            vals
+            for vals in vals_list
+            if vals["measure"] not in measures
+            or first.setdefault(vals["res_id"], vals["cycle"]) == vals["cycle"]
+        ]

@@ -1,5 +1,6 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
@@ -145,6 +146,90 @@ class TestLoop(CareSurveyCase):
         facts = self._facts(case)
         self.assertEqual(facts["survey_heard"].rate, 0)
         self.assertNotIn("survey_back", facts)
+
+    def _hours_later(self, hours=3):
+        return self._at(fields.Datetime.now() + timedelta(hours=hours))
+
+    def _count(self, case, measure="survey_heard"):
+        self._facts(case)
+        return self.env["care.fact"].search_count(
+            [("case_id", "=", case.id), ("measure", "=", measure)]
+        )
+
+    def test_case_that_is_closed_twice_counts_its_bad_answer_once(self):
+        for between in (True, False):
+            with self.subTest(counted_between=between):
+                case = self._bad().recovery_case_id
+                self._open_since(case)
+                self._close(case)
+                if between:
+                    self.assertEqual(self._count(case), 1)
+                with self._hours_later(1):
+                    case.action_reopen()
+                    case.message_post(
+                        body="Better now?",
+                        author_id=self.curator.partner_id.id,
+                        message_type="comment",
+                        subtype_xmlid="mail.mt_comment",
+                    )
+                with self._hours_later():
+                    self._close(case)
+                self.assertEqual(self._count(case), 1)
+                self.assertEqual(case.cycle, 2)
+                self.assertEqual(self._count(case, "reopened"), 2)
+
+    def test_second_attempt_does_not_make_the_answer_sooner(self):
+        invitation = self._bad()
+        case = invitation.recovery_case_id
+        self._open_since(case)
+        case.received_at = asked = datetime(2026, 3, 2, 9)
+        with self._at("2026-03-02 10:00:00"):
+            case.with_user(self.curator).message_post(
+                body="May I call you?", message_type="comment", subtype_xmlid="mail.mt_comment"
+            )
+        self.assertGreater(invitation.answered_at, asked + timedelta(hours=1))
+        self._close(case)
+        self.assertEqual(self._facts(case)["survey_back"].seconds, 3600)
+
+    def test_loop_goes_on_in_the_case_that_it_is_merged_into(self):
+        source, later = self._bad_yesterday()
+        invitation = source.survey_invitation_id
+        with self._at(fields.Datetime.now() - timedelta(days=3)):
+            target = self._case(name="The oven again", owner_id=self.agent.id)
+            target.with_user(self.agent).message_post(
+                body="We are on it", message_type="comment", subtype_xmlid="mail.mt_comment"
+            )
+        source._merge_into(target)
+        self.assertEqual(target.survey_invitation_id, invitation)
+        self.assertFalse(source.survey_invitation_id)
+        self.assertEqual(invitation.recovery_case_id, target)
+        invitation._act_on_answers()
+        self.assertEqual(self._recovery_cases(), source, "no other case for the same answer")
+        self._answered_well(later)
+        self.assertEqual(target.survey_good_id, later)
+        self._close(target)
+        facts = self._facts(target)
+        self.assertEqual(facts["survey_heard"].rate, 0, "what was said before is no answer to it")
+        self.assertEqual(self._count(source), 0)
+
+    def test_merged_case_keeps_its_answer_where_the_other_has_one_of_its_own(self):
+        one, other = self._sent(), self._sent()
+        for invitation in (one, other):
+            self._answer(invitation, 1)
+        self._run_invitations()
+        source, target = other.recovery_case_id, one.recovery_case_id
+        source._merge_into(target)
+        self.assertEqual(target.survey_invitation_id, one)
+        self.assertEqual(source.survey_invitation_id, other)
+
+    def test_suggestion_goes_on_in_the_case_that_it_is_merged_into(self):
+        self.why.care_suggestion = True
+        invitation = self._bad(9, "Open on Sundays.")
+        source, target = self._suggestions(), self._case(kind="suggestion")
+        source._merge_into(target)
+        self.assertEqual(target.survey_suggestion_id, invitation)
+        invitation._act_on_answers()
+        self.assertEqual(self._suggestions(), source | target)
 
     # ------------------------------------------------------------
     # What ends it
