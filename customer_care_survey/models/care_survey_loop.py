@@ -30,6 +30,14 @@ class SurveyQuestion(models.Model):
 class CareSurveyInvitation(models.Model):
     _inherit = "care.survey.invitation"  # pylint: disable=consider-merging-classes-inherited
 
+    def _cases(self):
+        """The cases that these answers are about, and those that they have opened."""
+        return self.case_id | self._opened_cases()
+
+    def _opened_cases(self):
+        """The cases that these answers have opened."""
+        return self.recovery_case_ids | self.suggestion_case_ids
+
     def _act_on_answers(self):
         result = super()._act_on_answers()
         self._open_suggestions()
