@@ -439,16 +439,22 @@ class CareSurveyTrigger(models.Model):
         return self.survey_id | self.language_ids.survey_id
 
     def _survey_for(self, partner):
-        """The survey for a person: the one in their language, where there is one, whatever
-        their country.
+        """The survey for a person: the one in their language, where there is one. What they
+        speak in another country will do, unless the survey itself is in their language.
         """
         self.ensure_one()
-        spoken = (partner.lang or "").partition("_")[0]
         lines = self.language_ids
-        line = lines.filtered(lambda line: line.lang_id.code == partner.lang) or lines.filtered(
-            lambda line: line.lang_id.code.partition("_")[0] == spoken
-        )
+        line = lines.filtered(lambda line: line.lang_id.code == partner.lang)
+        if not line and partner.lang not in self._own_languages():
+            spoken = (partner.lang or "").partition("_")[0]
+            line = lines.filtered(lambda line: line.lang_id.code.partition("_")[0] == spoken)
         return line[:1].survey_id or self.survey_id
+
+    def _own_languages(self):
+        """Codes of the languages that the trigger's own survey is written in."""
+        # sudo: as in `_compute_measures`
+        codes = self.sudo().survey_id.lang_ids.mapped("code")
+        return codes or [(self.company_id or self.env.company).partner_id.lang]
 
     def _counted(self):
         """The questions whose answers are counted."""
