@@ -21,6 +21,7 @@ from . import survey_user_input
 from . import survey_rate
 from . import care_survey_result
 from . import care_survey_loop
+from . import care_survey_sealed
 from . import care_survey_tag
 from . import care_survey_figures
 from . import care_audit_plan

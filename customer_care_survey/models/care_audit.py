@@ -133,6 +133,7 @@ class CareAudit(models.Model):
     may_fill = fields.Boolean(compute="_compute_may")
     may_judge = fields.Boolean(compute="_compute_may")
     may_object = fields.Boolean(compute="_compute_may")
+    may_reply = fields.Boolean(compute="_compute_may")
 
     _subject_check = models.Constraint(
         "CHECK (num_nonnulls(audited_id, team_id) = 0 OR rival_id IS NULL)",
@@ -174,7 +175,15 @@ class CareAudit(models.Model):
             audit.score = sum(line.points * line.weight for line in lines) / weight if weight else 0
 
     @api.depends_context("uid")
-    @api.depends("state", "auditor_id", "audited_id", "objection_state", "objection_until")
+    @api.depends(
+        "state",
+        "auditor_id",
+        "audited_id",
+        "team_id",
+        "objection_state",
+        "objection_until",
+        "objected_by_id",
+    )
     def _compute_may(self):
         user = self.env.user
         manages = user.has_group(MANAGER)
@@ -189,6 +198,16 @@ class CareAudit(models.Model):
                 and user in concerned
                 and bool(audit.objection_until and today <= audit.objection_until)
             )
+            audit.may_reply = (
+                audit.may_judge
+                and audit.state == "published"
+                and audit.objection_state == "open"
+                and user not in audit._parties()
+            )
+
+    def _parties(self):
+        """Whose objection it may be: who made it, and who else might have."""
+        return self._concerned() | self.sudo().objected_by_id.sudo(False)
 
     def _concerned(self):
         """Who may object: the audited person and the leader of the team."""
@@ -389,6 +408,13 @@ class CareAudit(models.Model):
         self._check_judge(("published",))
         if self.objection_state != "open":
             raise UserError(self.env._("There is no objection to be answered."))
+        if not self.may_reply:
+            raise AccessError(
+                self.env._(
+                    "Nobody answers their own objection, or one about their own team: another "
+                    "manager does."
+                )
+            )
 
     def _object(self, words, lines):
         """The audited person says why it is not right.
@@ -455,13 +481,14 @@ class CareAudit(models.Model):
 
     def _tell_owners(self):
         """One task for the plan's owner: a sheet to publish, an objection to answer; never about
-        a visit to themselves.
+        a visit to themselves, nor about an objection of their own or their team's.
         """
         told = []
         for audit in self:
             owner = audit.plan_id.owner_id
-            if owner == audit.audited_id:
-                owner = audit.company_id._care_default_owner(leaving=owner)
+            barred = audit._parties() if audit.objection_state == "open" else audit.audited_id
+            if owner in barred:
+                owner = audit.company_id._care_default_owner(leaving=barred)
             told.append((audit, owner, lambda theirs: {"summary": theirs._word_for_owner()}))
         self.env["mail.activity"]._care_tell("customer_care_survey.mail_activity_type_audit", told)
 

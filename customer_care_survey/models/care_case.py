@@ -42,4 +42,16 @@ class CareCase(models.Model):
         scores.search([("case_id", "in", self.ids)]).filtered(
             lambda score: score.invitation_id.case_id == target
         ).write({"case_id": target.id})
+        self._merge_answers(target)
         return result
+
+    def _merge_answers(self, target):
+        """What an answer has opened goes on in ``target``, where it is no other answer's."""
+        for name in ("survey_invitation_id", "survey_suggestion_id"):
+            donor = self.filtered(name)[:1]
+            if donor and not target[name]:
+                answer = donor[name]
+                donor.write({name: False})
+                # out of the way of the unique index
+                donor.flush_recordset([name])
+                target.write({name: answer.id})

@@ -409,9 +409,10 @@ class CareCertificationDigest(models.Model):
         ]
 
     def _told(self):
-        """What this mail tells of; in a batch it was looked up for all of them."""
+        """What this mail tells of, in its language; in a batch it was looked up for all of them."""
         told = self.env.context.get("care_told")
-        return (told if isinstance(told, Told) else self._holders())[self]
+        rows = (told if isinstance(told, Told) else self._holders())[self]
+        return rows.with_env(self.env)
 
     def _url(self):
         """Where the person sees what is to be passed."""

@@ -129,11 +129,12 @@ class GamificationGoalDefinition(models.Model):
         if self.care_measure == SATISFACTION:
             by = "team_id" if self.care_scope == "team" else "owner_id"
             # what is confidential is in no figure that others see
+            sealed = [("confidential", "=", True)]
             domain += [
                 ("measure", "=", SATISFACTION),
-                "|",
-                ("case_id", "=", False),
-                ("case_id.confidential", "=", False),
+                ("case_id", "not any", sealed),
+                ("invitation_id", "not any", [("recovery_case_ids", "any", sealed)]),
+                ("invitation_id", "not any", [("suggestion_case_ids", "any", sealed)]),
             ]
             groups = self.env["care.survey.score"]._read_group(
                 [*domain, (by, "!=", False)], [by], ["points:sum", "__count"]

@@ -5,6 +5,7 @@ from collections import defaultdict
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from odoo.addons.customer_care.models.care_due_mixin import ENGINE
 from odoo.addons.customer_care.models.care_stage import OVER
 
 from .care_case import STAFF
@@ -29,12 +30,21 @@ class SurveyQuestion(models.Model):
 class CareSurveyInvitation(models.Model):
     _inherit = "care.survey.invitation"  # pylint: disable=consider-merging-classes-inherited
 
+    def _cases(self):
+        """The cases that these answers are about, and those that they have opened."""
+        return self.case_id | self._opened_cases()
+
+    def _opened_cases(self):
+        """The cases that these answers have opened."""
+        return self.recovery_case_ids | self.suggestion_case_ids
+
     def _act_on_answers(self):
         result = super()._act_on_answers()
         self._open_suggestions()
         unhappy = self.filtered(lambda row: any(row.score_ids.mapped("is_bad")))
         unhappy.case_id._turned_unhappy()
         (self - unhappy)._end_loops()
+        unhappy._begin_anew()
         return result
 
     # ------------------------------------------------------------
@@ -84,6 +94,29 @@ class CareSurveyInvitation(models.Model):
         if self.case_id:
             people |= piece.user_id
         return people
+
+    def _begin_anew(self):
+        """After a bad answer, a good one before it ends nothing any more."""
+        if not self:
+            return
+        ended = self.env["care.case"].search(
+            [
+                ("survey_good_id", "!=", False),
+                ("partner_id", "in", self.partner_id.ids),
+                ("company_id", "in", self.company_id.ids),
+                ("stage_category", "not in", OVER),
+            ]
+        )
+        last = {
+            (row.partner_id, row.company_id): row.answered_at for row in self.sorted("answered_at")
+        }
+
+        def is_past(case):
+            bad_at = last.get((case.partner_id, case.company_id))
+            good_at = case.survey_good_id.answered_at
+            return bad_at and (not good_at or good_at <= bad_at)
+
+        ended.filtered(is_past)._forget_good_answer()
 
     # ------------------------------------------------------------
     # Suggestions
@@ -170,7 +203,9 @@ class CareSurveyInvitation(models.Model):
                         or case.survey_invitation_id.answered_at
                         and case.survey_invitation_id.answered_at < row.answered_at
                     )
-                    and not case.survey_good_id
+                    and case.survey_good_id != row
+                    # a second one ends what was still worked on at the first
+                    and (not case.survey_good_id or case.stage_category == "resolved")
                 )
             )
             if not ended:
@@ -238,14 +273,21 @@ class CareCase(models.Model):
 
     def _close_content(self):
         """Close, as superuser, what a good answer has ended; not where something else is still
-        wanted, such as a leader's word that a danger is over.
+        wanted: a yes to what was offered, a leader's word that a danger is over, or a stage that
+        may not be skipped.
 
         :return: whether it is closed
         """
         self.ensure_one()
+        if any(remedy.state in ("draft", "asked", "offered") for remedy in self.remedy_ids):
+            return False
         try:
             with self.env.cr.savepoint():
                 self._enter_category("closed")
+                if self.stage_category != "closed":
+                    raise UserError(
+                        self.env._("“%s” comes before it is closed.", self.stage_id.name)
+                    )
         except UserError:
             self.invalidate_recordset()
             return False
@@ -253,12 +295,30 @@ class CareCase(models.Model):
 
     def _stage_events(self, before):
         if self[:1].stage_category in ("open", "waiting"):
-            # sudo: the engine's field; the customer is not content after all
-            again = self.sudo().filtered(
-                lambda case: case.survey_good_id and before[case] not in ("open", "waiting")
-            )
-            again.write({"survey_good_id": False})
+            # the customer is not content after all
+            self.filtered(
+                lambda case: before[case] not in ("open", "waiting")
+            )._forget_good_answer()
         return super()._stage_events(before)
+
+    def _customer_wrote(self, message):
+        result = super()._customer_wrote(message)
+        # an answer to a question of ours says itself what follows
+        if self.env.context.get("care_answering") is not ENGINE:
+            self._forget_good_answer()
+        return result
+
+    def _wants_person(self, text, author, phone, when):
+        result = super()._wants_person(text, author, phone, when)
+        self._forget_good_answer()
+        return result
+
+    def _forget_good_answer(self):
+        """The customer has more to say: a good answer from before closes these cases no more."""
+        # sudo: the engine's field, whoever brings the news
+        self.sudo().filtered(
+            lambda case: case.survey_good_id and case.stage_category not in OVER
+        ).write({"survey_good_id": False})
 
     def action_end_loop(self):
         """Close what a good answer since has ended."""
@@ -274,6 +334,11 @@ class CareCase(models.Model):
             )
         if self.stage_category != "resolved":
             self._enter_category("resolved")
+        if not self.env.su:
+            # past no check and no stage: the customer's word replaces the leader's, nothing else
+            closed = self.env["care.stage"].sudo()._in_category(self._name, "closed")
+            self._check_leaving(closed)
+            self._check_way(closed, self._skipped_stages(closed))
         # sudo: otherwise only leaders close for a customer, who has had their say here
         self.sudo()._enter_category("closed")
         return True
@@ -295,11 +360,11 @@ class CareCase(models.Model):
         loops = self.filtered("survey_invitation_id")
         if event != "case_closed" or not loops:
             return values
-        heard = loops._heard_back_at()
-        for case in loops:
+        told = {case: case._answer_came_at() for case in loops}
+        heard = loops._heard_back_at(told)
+        for case, asked in told.items():
             moment = heard.get(case.id)
             facts = [{"measure": "survey_heard", "numerator": int(bool(moment)), "denominator": 1}]
-            asked = case.survey_invitation_id.answered_at or case.received_at
             company = case.company_id
             worktime = company._care_worktime_of(company.resource_calendar_id)
             if moment and worktime:
@@ -314,9 +379,26 @@ class CareCase(models.Model):
             values[case] = [*values.get(case, ()), *facts]
         return values
 
-    def _heard_back_at(self):
+    def _answer_came_at(self):
+        """When the bad answer came: the first attempt, if there are several. Where the case from
+        it was merged into this one, that was when that one was told.
+        """
+        self.ensure_one()
+        opened = self._opened_by_answers()
+        return min((opened or self).mapped("received_at"))
+
+    def _opened_by_answers(self):
+        """Cases from bad answers that go on in this one."""
+        if self.channel == "survey":
+            return self.browse()
+        return self.merged_ids.filtered(
+            lambda case: case.channel == "survey" and not case.survey_invitation_id
+        )
+
+    def _heard_back_at(self, told):
         """When a person of ours first answered these customers, by message or by call.
 
+        :param dict told: case -> when the customer has told us
         :return: dict id of case -> moment
         """
         moments = defaultdict(list)
@@ -339,7 +421,13 @@ class CareCase(models.Model):
         )
         for call in calls:
             moments[call.case_id.id].append(call.done_at.replace(microsecond=0))
-        return {number: min(found) for number, found in moments.items()}
+        answered = {}
+        for case, asked in told.items():
+            # messages know seconds alone
+            since = [at for at in moments[case.id] if at >= asked.replace(microsecond=0)]
+            if since:
+                answered[case.id] = min(since)
+        return answered
 
 
 class CareFact(models.Model):
@@ -352,3 +440,23 @@ class CareFact(models.Model):
     @property
     def _share_measures(self):
         return (*super()._share_measures, "survey_heard")
+
+    @api.model
+    def _of_closed(self, closed, chains):
+        """A bad answer counts once, however often its case is opened again and closed."""
+        vals_list = super()._of_closed(closed, chains)
+        measures = dict(MEASURES)
+        loops = self.env["care.case"].browse(
+            {vals["res_id"] for vals in vals_list if vals["measure"] in measures}
+        )
+        if not loops:
+            return vals_list
+        goes_on = {case.id: loop.id for loop in loops for case in loop._opened_by_answers() | loop}
+        counted = self.search([("measure", "in", list(measures)), ("case_id", "in", list(goes_on))])
+        first = {goes_on[fact.case_id.id]: None for fact in counted}
+        return [
+            vals
+            for vals in vals_list
+            if vals["measure"] not in measures
+            or first.setdefault(vals["res_id"], vals["cycle"]) == vals["cycle"]
+        ]

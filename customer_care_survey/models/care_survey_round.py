@@ -123,10 +123,25 @@ class CareSurveyTrigger(models.Model):
     def _customers_domain(self):
         """Whom a regular survey asks, as far as a search can say."""
         self.ensure_one()
-        domain = self._filter() & Domain("company_id", "in", [False, self.company_id.id])
+        domain = self._filter().map_conditions(self._of_own_orders)
+        domain &= Domain("company_id", "in", [False, self.company_id.id])
         if self.tier_ids:
             domain &= Domain("care_tier_id", "in", self.tier_ids.ids)
         return domain
+
+    def _of_own_orders(self, condition):
+        """A condition on a customer's orders, of the orders of the company that asks: customers
+        are shared, and a round is planned as superuser, who sees the orders of all.
+        """
+        name, _dot, path = condition.field_expr.partition(".")
+        if name != "sale_order_ids":
+            return condition
+        mine = Domain("company_id", "=", self.company_id.id)
+        if path:
+            return Domain(name, "any", mine & Domain(path, condition.operator, condition.value))
+        if condition.operator in ("any", "not any"):
+            return Domain(name, condition.operator, mine & Domain(condition.value))
+        return condition
 
     def _customers(self):
         """The model of customers, as the company of a regular survey sees them."""

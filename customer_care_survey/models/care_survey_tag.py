@@ -156,9 +156,7 @@ class CareCase(models.Model):
 
     def _anonymize_linked(self, scrubbers):
         result = super()._anonymize_linked(scrubbers)
-        rows = self.env["care.survey.invitation"].search(
-            [("case_id", "in", self.ids), ("said", "!=", False)]
-        )
-        for row in rows:
-            row.said = scrubbers[row.case_id](row.said)
+        for row, scrub in self._scrubbed_answers(scrubbers).items():
+            if row.said:
+                row.said = scrub(row.said)
         return result

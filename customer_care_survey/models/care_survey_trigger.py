@@ -171,8 +171,15 @@ class CareSurveyTrigger(models.Model):
         default=6,
         help="An answer of this many points or fewer is bad. For the question whether "
         "they would recommend us, 0 to 6 are the detractors; on a scale from 1 to 5, 2 or "
-        "less is bad. It holds for the scale of the first question that is counted; on another "
-        "scale of the same survey it is what is usual there.",
+        "less is bad. It holds for the scale that the first counted question has when it is said; "
+        "on another scale of the same survey it is what is usual there.",
+    )
+    # questions are moved and deleted later: what was said is said of that scale
+    bad_scale_min = fields.Integer(
+        "Lowest Answer", compute="_compute_bad_scale", store=True, readonly=False, copy=True
+    )
+    bad_scale_max = fields.Integer(
+        "Best Answer", compute="_compute_bad_scale", store=True, readonly=False, copy=True
     )
     case_category_id = fields.Many2one("care.category", "Category of the Case", check_company=True)
     case_severity = fields.Selection(SEVERITIES, "Severity of the Case", default="2", required=True)
@@ -240,6 +247,12 @@ class CareSurveyTrigger(models.Model):
             questions = trigger.sudo().survey_id.question_ids
             measures = [m for m in questions.mapped("care_measure") if m]
             trigger.measures = ", ".join(labels[m] for m in dict.fromkeys(measures))
+
+    @api.depends("survey_id", "bad_score_max", "open_case")
+    def _compute_bad_scale(self):
+        for trigger in self:
+            first = trigger._first_counted()
+            trigger.bad_scale_min, trigger.bad_scale_max = first.scale_min, first.scale_max
 
     @api.model
     def _measure_selection(self):
@@ -333,9 +346,16 @@ class CareSurveyTrigger(models.Model):
     @api.constrains("survey_id", "bad_score_max", "open_case", "active")
     def _check_bad_score_max(self):
         """The best answer of a scale must never be a bad one."""
-        for trigger in self.filtered("open_case"):
-            question = trigger._first_counted()
-            if question and trigger.bad_score_max >= question.scale_max:
+        for trigger in self.filtered(lambda trigger: trigger.active and trigger.open_case):
+            low, best = trigger.bad_scale_min, trigger.bad_scale_max
+            if best and trigger.bad_score_max >= best:
+                questions = trigger._counted()
+                question = (
+                    questions.filtered(
+                        lambda q, scale=(low, best): (q.scale_min, q.scale_max) == scale
+                    )
+                    or questions
+                )[:1]
                 raise ValidationError(
                     self.env._(
                         "“%(trigger)s” takes answers up to %(bad)s as bad, but the best "
@@ -345,8 +365,8 @@ class CareSurveyTrigger(models.Model):
                         trigger=trigger.name,
                         bad=trigger.bad_score_max,
                         question=question.title,
-                        best=question.scale_max,
-                        proposal=usual_bad(question.scale_min, question.scale_max),
+                        best=best,
+                        proposal=usual_bad(low, best),
                     )
                 )
 
@@ -419,29 +439,50 @@ class CareSurveyTrigger(models.Model):
         return self.survey_id | self.language_ids.survey_id
 
     def _survey_for(self, partner):
-        """The survey for a person: the one in their language, where there is one, whatever
-        their country.
+        """The survey for a person: the one in their language, where there is one. What they
+        speak in another country will do, unless the survey itself is in their language.
         """
         self.ensure_one()
-        spoken = (partner.lang or "").partition("_")[0]
         lines = self.language_ids
-        line = lines.filtered(lambda line: line.lang_id.code == partner.lang) or lines.filtered(
-            lambda line: line.lang_id.code.partition("_")[0] == spoken
-        )
+        line = lines.filtered(lambda line: line.lang_id.code == partner.lang)
+        if not line and partner.lang not in self._own_languages():
+            spoken = (partner.lang or "").partition("_")[0]
+            line = lines.filtered(lambda line: line.lang_id.code.partition("_")[0] == spoken)
         return line[:1].survey_id or self.survey_id
+
+    def _own_languages(self):
+        """Codes of the languages that the trigger's own survey is written in."""
+        # sudo: as in `_compute_measures`
+        codes = self.sudo().survey_id.lang_ids.mapped("code")
+        return codes or [(self.company_id or self.env.company).partner_id.lang]
+
+    def _counted(self):
+        """The questions whose answers are counted."""
+        # sudo: as in `_compute_measures`
+        return self.sudo().survey_id.question_ids.filtered("care_measure")
 
     def _first_counted(self):
         """The question that the mail asks, and on whose scale it is said what is bad."""
-        # sudo: as in `_compute_measures`
-        return self.sudo().survey_id.question_ids.filtered("care_measure")[:1]
+        return self._counted()[:1]
 
     def _bad_up_to(self, low, high):
-        """Up to where an answer is bad on a scale from ``low`` to ``high``."""
-        if self.open_case:
-            first = self._first_counted()
-            if not first or (first.scale_min, first.scale_max) == (low, high):
-                return self.bad_score_max
-        return usual_bad(low, high)
+        """Up to where an answer is bad on a scale from ``low`` to ``high``: never its best one."""
+        said = self.open_case and (self.bad_scale_min, self.bad_scale_max) == (low, high)
+        return self.bad_score_max if said and self.bad_score_max < high else usual_bad(low, high)
+
+    def _follow_scales(self, scales):
+        """What was said of a scale that is no longer asked holds for what it has become.
+
+        :param dict scales: scale -> the scale that a question has instead; each a pair of its
+            lowest and highest answer
+        """
+        for trigger in self:
+            said = (trigger.bad_scale_min, trigger.bad_scale_max)
+            asked = {(question.scale_min, question.scale_max) for question in trigger._counted()}
+            if said in scales and said not in asked:
+                low, best = scales[said]
+                trigger.write({"bad_scale_min": low, "bad_scale_max": best})
+        self._check_bad_score_max()
 
     def _match(self, records):
         records = super()._match(records)

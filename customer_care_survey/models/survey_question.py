@@ -52,9 +52,21 @@ class SurveyQuestion(models.Model):
                     )
                 )
 
+    def write(self, vals):
+        if {"scale_min", "scale_max"}.isdisjoint(vals):
+            return super().write(vals)
+        before = {
+            question: (question.scale_min, question.scale_max)
+            for question in self.filtered("care_measure")
+        }
+        result = super().write(vals)
+        scales = {
+            scale: (question.scale_min, question.scale_max) for question, scale in before.items()
+        }
         # sudo: who builds surveys need not see what Customer Care does with them
-        triggers = self.env["care.survey.trigger"].sudo()
-        triggers.search([("survey_id", "in", self.survey_id.ids)])._check_bad_score_max()
+        triggers = self.env["care.survey.trigger"].sudo().with_context(active_test=False)
+        triggers.search([("survey_id", "in", self.survey_id.ids)])._follow_scales(scales)
+        return result
 
     @api.onchange("question_type")
     def _onchange_question_type_care(self):

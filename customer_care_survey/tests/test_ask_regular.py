@@ -93,6 +93,38 @@ class TestAskRegular(CareSurveyCase):
             self._plan_due()
         self.assertEqual(len(self._asked(trigger)), 10)
 
+    def test_customers_of_another_company_alone_are_not_asked_in_our_name(self):
+        theirs = self.env["res.company"].create({"name": "Somebody Else's Shop"})
+        ours, both, other, nobodys = self.people[:4]
+        for partner, companies in (
+            (ours, self.company),
+            (both, self.company | theirs),
+            (other, theirs),
+        ):
+            for company in companies:
+                self.env["sale.order"].create(
+                    {"partner_id": partner.id, "company_id": company.id}
+                ).state = "sale"
+        self.env["sale.order"].create(
+            {"partner_id": nobodys.id, "company_id": self.company.id}
+        ).state = "cancel"
+        ready = self.env.ref("customer_care_survey.trigger_services").filter_domain
+        mine = "('ref', '=', 'regular')"
+        for orders, asked in (
+            (ready[1:-1], ours | both),
+            ("('sale_order_ids', 'any', [('state', '=', 'sale')])", ours | both),
+            ("'!', ('sale_order_ids.state', '=', 'sale')", other | nobodys | self.people[4]),
+            ("('sale_order_ids', '=', False)", self.people[4]),
+        ):
+            with self.subTest(orders=orders), self._at(JANUARY):
+                trigger = self._regular(filter_domain=f"[{mine}, {orders}]")
+                self.assertIn(f"{len(asked)} customers match", trigger.reach)
+                page = trigger.with_user(self.manager).with_company(self.company).preview_html
+                self.assertIn(f"{len(asked)} of {len(asked)} would have been asked", page)
+                with self._at("2026-01-31 06:00:00"):
+                    self._plan_due()
+                self.assertEqual(self._asked(trigger).partner_id, asked)
+
     def test_the_hour_is_the_customers_own_wherever_they_live(self):
         zones = ("Pacific/Auckland", "Asia/Kolkata", "America/Los_Angeles")
         for partner, zone in zip(self.people, zones, strict=False):

@@ -417,6 +417,30 @@ class TestAskWhen(MockEmail, CareSurveyCase):
             self.assertEqual(row.user_input_id.survey_id, survey)
         self.assertEqual(set(rows.mapped("state")), {"sent"})
 
+    def test_who_speaks_the_surveys_own_language_is_not_sent_another_countrys(self):
+        taiwan, china, singapore = (
+            self.env["res.lang"]._activate_lang(code) for code in ("zh_TW", "zh_CN", "zh_HK")
+        )
+        other = self.survey.copy({"title": "你好"})
+        trigger = self._trigger(
+            language_ids=[Command.create({"lang_id": taiwan.id, "survey_id": other.id})]
+        )
+        partners = [
+            self.env["res.partner"].create({"name": lang.code, "lang": lang.code})
+            for lang in (china, taiwan, singapore)
+        ]
+
+        def sent():
+            return [trigger._survey_for(partner) for partner in partners]
+
+        self.company.partner_id.lang = "en_US"
+        self.assertEqual(sent(), [other, other, other], "the survey is in English")
+        self.survey.lang_ids = china
+        self.assertEqual(sent(), [self.survey, other, other])
+        self.survey.lang_ids = False
+        self.company.partner_id.lang = "zh_CN"
+        self.assertEqual(sent(), [self.survey, other, other], "in the company's language")
+
     def test_a_survey_in_another_language_has_to_fit_too(self):
         french = self.env["res.lang"]._activate_lang("fr_FR")
         other = self.survey.copy({"title": "Autre"})

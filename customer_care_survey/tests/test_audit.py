@@ -337,6 +337,36 @@ class TestAudit(AuditCase):
         with self.assertRaises(AccessError):
             self._reply(audit, self.manager, "accept")
 
+    def test_manager_who_leads_the_audited_team_leaves_the_answer_to_another(self):
+        self.team.leader_id = self.manager
+        for who in (self.manager, self.agent):
+            with self.subTest(who.login):
+                audit = self._published(100, 0)
+                self._object(audit, who)
+                for kind in ("accept", "reject"):
+                    with self.assertRaisesRegex(AccessError, "another manager does"):
+                        self._reply(audit, self.manager, kind)
+                self.assertFalse(audit.with_user(self.manager).may_reply, "no button")
+                self.assertTrue(audit.with_user(self.boss).may_reply)
+                self._reply(audit, self.boss, "accept")
+                self.assertEqual(audit.objection_state, "accepted")
+
+    def test_who_objected_as_leader_does_not_answer_once_another_leads(self):
+        self.team.leader_id = self.manager
+        audit = self._published(100, 0)
+        self._object(audit, self.manager)
+        self.team.leader_id = self.leader
+        with self.assertRaisesRegex(AccessError, "another manager does"):
+            self._reply(audit, self.manager, "accept")
+        self.assertEqual(audit.objection_state, "open")
+
+    def test_objection_to_a_plan_of_the_leader_is_somebody_elses_task(self):
+        self.plan.owner_id = self.team.leader_id = self.manager
+        self.company.care_default_owner_id = self.boss
+        audit = self._published(100, 0)
+        self._object(audit, self.manager)
+        self.assertEqual(audit.activity_ids.user_id, self.boss)
+
 
 @tagged("post_install", "-at_install")
 class TestAuditSecrecy(AuditCase):

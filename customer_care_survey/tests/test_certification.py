@@ -306,6 +306,20 @@ class TestCertification(CareCase):
         team = by_address[self.leader.email_formatted]
         self.assertIn(self.agent.name, team)
 
+    def test_reminder_names_the_certification_in_the_persons_language(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.agent.lang, self.leader.lang = "fr_FR", "en_US"
+        self.certification.with_context(lang="fr_FR").name = "Examen du livre"
+        self._remind()
+        for user, told, other in (
+            (self.agent, "Examen du livre", "Exam on the book"),
+            (self.leader, "Exam on the book", "Examen du livre"),
+        ):
+            with self.subTest(user=user.login):
+                mail = self._mails().filtered(lambda m, u=user: u.email in m.email_to)
+                self.assertIn(told, mail.body_html)
+                self.assertNotIn(other, mail.body_html)
+
     def test_killed_before_the_mails_are_written_nobody_is_forgotten_or_told_twice(self):
         model = self.env["care.certification.digest"]
         self.env.flush_all()

@@ -149,6 +149,60 @@ class TestGoal(CareCase):
         goal = self._goal(self.agent2, self._definition(care_measure="csat"))
         self.assertEqual(goal.current, 75)
 
+    def test_satisfaction_leaves_out_answers_sealed_by_what_they_are_about_or_have_opened(self):
+        about, opened, suggested, plain = (
+            self.env["care.case"].create(
+                {
+                    "name": name,
+                    "partner_id": self.customer.id,
+                    "company_id": self.company.id,
+                    "team_id": self.team.id,
+                }
+            )
+            for name in ("About", "Opened", "Suggested", "Plain")
+        )
+        invitations = self.env["care.survey.invitation"].create(
+            [
+                {
+                    "case_id": case.id,
+                    "company_id": self.company.id,
+                    "partner_id": case.partner_id.id,
+                }
+                for case in (about, plain, plain, plain)
+            ]
+        )
+        opened.sudo().survey_invitation_id = invitations[1]
+        suggested.sudo().survey_suggestion_id = invitations[2]
+        insert_new(
+            self.env["care.survey.score"],
+            [
+                {
+                    "invitation_id": row.id,
+                    "case_id": row.case_id.id,
+                    "measure": "csat",
+                    "value": value,
+                    "scale_min": 1,
+                    "scale_max": 5,
+                    "points": 100 if value > 3 else 0,
+                    "day": fields.Date.today(),
+                    "company_id": self.company.id,
+                    "partner_id": self.customer.id,
+                    "commercial_partner_id": self.customer.id,
+                    "team_id": self.team.id,
+                    "owner_id": self.agent.id,
+                }
+                for row, value in zip(invitations, (1, 1, 1, 5), strict=True)
+            ],
+        )
+        self._user("care_keeper", "customer_care.group_confidential")
+        definition = self._definition(care_measure="csat", care_least=1)
+        goal = self._goal(self.agent2, definition)
+        for case, current in ((about, 33), (opened, 50), (suggested, 100)):
+            with self.subTest(sealed=case.name):
+                case.sudo().confidential = True
+                goal.update_goal()
+                self.assertEqual(int(goal.current), current)
+
     def test_audits_count_when_they_are_facts(self):
         self._fact(8, 10, measure="audit", res_model="care.audit")
         goal = self._goal(self.agent, self._definition(care_measure="audit"))

@@ -170,6 +170,73 @@ class TestInvitation(CareSurveyCase):
         with self.assertRaisesRegex(ValidationError, "Bad Up To"):
             self.trigger.bad_score_max = 10
 
+    def _two_scales(self):
+        """0 to 10 first, then 1 to 5."""
+        self.why.write(
+            {"question_type": "scale", "scale_min": 1, "scale_max": 5, "care_measure": "csat"}
+        )
+        return [self.trigger._bad_up_to(*scale) for scale in ((0, 10), (1, 5))]
+
+    def _bad_when(self, value):
+        """Whether the answer of so many of 5 is a bad one, and opens a case."""
+        invitation = self._sent()
+        answer = invitation.user_input_id
+        answer._save_lines(self.why, value)
+        answer._mark_done()
+        self._run_invitations()
+        case = invitation.recovery_case_id
+        self.assertEqual(any(invitation.score_ids.mapped("is_bad")), bool(case))
+        if case:
+            self._close(case)
+        return bool(case)
+
+    def test_moving_a_question_to_the_top_changes_no_answer_to_good_or_bad(self):
+        self.trigger.bad_score_max = 4
+        self.assertEqual(self._two_scales(), [4, 2])
+        self.why.sequence, self.nps.sequence = 1, 2
+        self.env.invalidate_all()
+        self.assertEqual(self.trigger._first_counted(), self.why)
+        self.assertEqual(self._two_scales(), [4, 2])
+        self.assertEqual([self._bad_when(value) for value in (2, 3, 5)], [True, False, False])
+        # what is not meant by it is not refused either
+        self.trigger.priority = "2"
+        self.trigger.active = False
+        self.trigger.active = True
+        self.assertEqual(self.trigger.copy()._bad_up_to(0, 10), 4)
+
+    def test_deleting_the_question_that_it_was_said_for_makes_no_other_answer_bad(self):
+        self.trigger.bad_score_max = 6
+        self._two_scales()
+        self.nps.unlink()
+        self.assertEqual([self._bad_when(value) for value in (2, 5)], [True, False])
+
+    def test_what_is_said_after_a_question_was_moved_is_said_of_the_new_scale(self):
+        self._two_scales()
+        self.why.sequence, self.nps.sequence = 1, 2
+        self.env.invalidate_all()
+        self.trigger.bad_score_max = 3
+        self.assertEqual(self._two_scales(), [6, 3])
+        with self.assertRaisesRegex(ValidationError, "best answer to “What should we do.*is 5"):
+            self.trigger.bad_score_max = 5
+
+    def test_number_goes_with_the_question_whose_scale_is_changed(self):
+        survey = self._five()
+        trigger = self._trigger(survey_id=survey.id, bad_score_max=1)
+        question = survey.question_ids.filtered("care_measure")
+        question.write({"scale_min": 1, "scale_max": 7})
+        self.assertEqual(trigger._bad_up_to(1, 7), 1)
+        trigger.active = False
+        question.scale_max = 9
+        self.assertEqual(trigger._bad_up_to(1, 9), 1)
+
+    def test_best_answer_is_not_bad_whatever_the_number_says(self):
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE care_survey_trigger SET bad_score_max = 12 WHERE id = %s", [self.trigger.id]
+        )
+        self.env.invalidate_all()
+        self.assertEqual(self.trigger._bad_up_to(0, 10), 6)
+
     def test_choosing_a_survey_proposes_what_is_bad(self):
         with Form(self.trigger) as form:
             form.survey_id = self._five()

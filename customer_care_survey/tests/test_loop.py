@@ -1,3 +1,6 @@
+from datetime import datetime, timedelta
+
+from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
@@ -144,6 +147,90 @@ class TestLoop(CareSurveyCase):
         self.assertEqual(facts["survey_heard"].rate, 0)
         self.assertNotIn("survey_back", facts)
 
+    def _hours_later(self, hours=3):
+        return self._at(fields.Datetime.now() + timedelta(hours=hours))
+
+    def _count(self, case, measure="survey_heard"):
+        self._facts(case)
+        return self.env["care.fact"].search_count(
+            [("case_id", "=", case.id), ("measure", "=", measure)]
+        )
+
+    def test_case_that_is_closed_twice_counts_its_bad_answer_once(self):
+        for between in (True, False):
+            with self.subTest(counted_between=between):
+                case = self._bad().recovery_case_id
+                self._open_since(case)
+                self._close(case)
+                if between:
+                    self.assertEqual(self._count(case), 1)
+                with self._hours_later(1):
+                    case.action_reopen()
+                    case.message_post(
+                        body="Better now?",
+                        author_id=self.curator.partner_id.id,
+                        message_type="comment",
+                        subtype_xmlid="mail.mt_comment",
+                    )
+                with self._hours_later():
+                    self._close(case)
+                self.assertEqual(self._count(case), 1)
+                self.assertEqual(case.cycle, 2)
+                self.assertEqual(self._count(case, "reopened"), 2)
+
+    def test_second_attempt_does_not_make_the_answer_sooner(self):
+        invitation = self._bad()
+        case = invitation.recovery_case_id
+        self._open_since(case)
+        case.received_at = asked = datetime(2026, 3, 2, 9)
+        with self._at("2026-03-02 10:00:00"):
+            case.with_user(self.curator).message_post(
+                body="May I call you?", message_type="comment", subtype_xmlid="mail.mt_comment"
+            )
+        self.assertGreater(invitation.answered_at, asked + timedelta(hours=1))
+        self._close(case)
+        self.assertEqual(self._facts(case)["survey_back"].seconds, 3600)
+
+    def test_loop_goes_on_in_the_case_that_it_is_merged_into(self):
+        source, later = self._bad_yesterday()
+        invitation = source.survey_invitation_id
+        with self._at(fields.Datetime.now() - timedelta(days=3)):
+            target = self._case(name="The oven again", owner_id=self.agent.id)
+            target.with_user(self.agent).message_post(
+                body="We are on it", message_type="comment", subtype_xmlid="mail.mt_comment"
+            )
+        source._merge_into(target)
+        self.assertEqual(target.survey_invitation_id, invitation)
+        self.assertFalse(source.survey_invitation_id)
+        self.assertEqual(invitation.recovery_case_id, target)
+        invitation._act_on_answers()
+        self.assertEqual(self._recovery_cases(), source, "no other case for the same answer")
+        self._answered_well(later)
+        self.assertEqual(target.survey_good_id, later)
+        self._close(target)
+        facts = self._facts(target)
+        self.assertEqual(facts["survey_heard"].rate, 0, "what was said before is no answer to it")
+        self.assertEqual(self._count(source), 0)
+
+    def test_merged_case_keeps_its_answer_where_the_other_has_one_of_its_own(self):
+        one, other = self._sent(), self._sent()
+        for invitation in (one, other):
+            self._answer(invitation, 1)
+        self._run_invitations()
+        source, target = other.recovery_case_id, one.recovery_case_id
+        source._merge_into(target)
+        self.assertEqual(target.survey_invitation_id, one)
+        self.assertEqual(source.survey_invitation_id, other)
+
+    def test_suggestion_goes_on_in_the_case_that_it_is_merged_into(self):
+        self.why.care_suggestion = True
+        invitation = self._bad(9, "Open on Sundays.")
+        source, target = self._suggestions(), self._case(kind="suggestion")
+        source._merge_into(target)
+        self.assertEqual(target.survey_suggestion_id, invitation)
+        invitation._act_on_answers()
+        self.assertEqual(self._suggestions(), source | target)
+
     # ------------------------------------------------------------
     # What ends it
     # ------------------------------------------------------------
@@ -212,6 +299,153 @@ class TestLoop(CareSurveyCase):
         case.with_user(self.agent).action_end_loop()
         self.assertEqual(case.stage_category, "closed")
         self.assertIn("10 / 10", case.resolution)
+
+    def _resolved_yesterday(self, others=1):
+        """The same, resolved: it waits for the customer's word."""
+        case, *later = self._bad_yesterday(others)
+        case.resolution = "Money back."
+        case.action_resolve()
+        return case, *later
+
+    def _customer_writes(self, case, body="It broke again."):
+        case.message_post(
+            body=body,
+            author_id=self.customer.id,
+            message_type="comment",
+            subtype_xmlid="mail.mt_comment",
+        )
+
+    def _must_pass(self, category="open"):
+        """A stage between resolved and closed that may not be skipped."""
+        return self.env["care.stage"].create(
+            {
+                "name": "Checked by the workshop",
+                "res_model": "care.case",
+                "category": category,
+                "sequence": self.env["care.stage"]._in_category("care.case", "closed").sequence - 1,
+                "may_skip": False,
+            }
+        )
+
+    def test_good_answer_withdraws_nothing_that_is_offered_and_only_proposes(self):
+        for state in ("draft", "asked", "offered"):
+            with self.subTest(state=state):
+                case, second = self._resolved_yesterday()
+                remedy = self.env["care.remedy"].create(
+                    {"case_id": case.id, "kind": "compensation", "amount": 20.0, "text": "Sorry."}
+                )
+                remedy.write({"state": state})
+                self._answered_well(second)
+                self.assertEqual((case.stage_category, case.survey_good_id), ("resolved", second))
+                self.assertEqual(remedy.state, state)
+                self.assertIn("this can be closed", case.message_ids[:1].body)
+                remedy.action_cancel()
+                self._close(case)
+
+    def test_good_answer_stops_before_a_stage_that_may_not_be_skipped_and_says_so(self):
+        for category in ("open", "resolved"):
+            with self.subTest(category=category):
+                case, second = self._resolved_yesterday()
+                stage = self._must_pass(category)
+                before = case.stage_id
+                self._answered_well(second)
+                self.assertEqual((case.stage_id, case.cycle), (before, 1))
+                self.assertEqual(case.survey_good_id, second)
+                self.assertEqual(second.state, "done")
+                said = case.message_ids.filtered(lambda m: "10 / 10" in m.body).body
+                self.assertIn("this can be closed", said)
+                stage.active = False
+                self._close(case)
+
+    def test_second_good_answer_closes_what_was_worked_on_at_the_first(self):
+        case, second, third = self._bad_yesterday(others=2)
+        self._answered_well(second)
+        self.assertEqual(case.stage_category, "open")
+        case.resolution = "Money back."
+        case.action_resolve()
+        self._answered_well(third)
+        self.assertEqual((case.stage_category, case.survey_good_id), ("closed", third))
+
+    def test_nothing_left_leads_an_agent_past_no_check_of_the_resolved_stage(self):
+        resolved = self.env["care.stage"]._in_category("care.case", "resolved")
+        case, second, third = self._bad_yesterday(others=2)
+        case.owner_id = self.agent
+        self._answered_well(second)
+        standards = self.env["care.standard"].with_user(self.manager)
+        standards.create(
+            {
+                "name": "The customer was rung",
+                "kind": "stage",
+                "text": "<p>Ring them.</p>",
+                "is_check": True,
+                "stage_ids": resolved.ids,
+                "company_id": self.company.id,
+            }
+        ).action_publish()
+        with self.assertRaisesRegex(UserError, "was rung"), self.env.cr.savepoint():
+            case.with_user(self.agent).action_end_loop()
+        self.assertEqual(case.stage_category, "open")
+        case.with_user(self.agent).write({"resolution": "Money back."})
+        case.with_user(self.agent).action_resolve()
+        with self.assertRaisesRegex(UserError, "was rung"):
+            case.with_user(self.agent).action_end_loop()
+        self.env.invalidate_all()
+        line = case.with_user(self.agent).check_line_ids
+        line.action_done()
+        case.with_user(self.agent).action_end_loop()
+        self.assertEqual(case.stage_category, "closed")
+
+    def test_nothing_left_leads_an_agent_past_no_stage_that_may_not_be_skipped(self):
+        case, second = self._bad_yesterday()
+        case.owner_id = self.agent
+        self._answered_well(second)
+        self._must_pass()
+        with self.assertRaisesRegex(UserError, "may not be skipped"), self.env.cr.savepoint():
+            case.with_user(self.agent).action_end_loop()
+        self.assertEqual(case.stage_category, "open")
+
+    def test_good_answer_is_stale_once_the_customer_writes_again(self):
+        case, second, third = self._bad_yesterday(others=2)
+        case.owner_id = self.agent
+        self._answered_well(second)
+        self._customer_writes(case)
+        self.assertFalse(case.survey_good_id)
+        with self.assertRaisesRegex(UserError, "no good answer"):
+            case.with_user(self.agent).action_end_loop()
+        self._answered_well(third)
+        self.assertEqual(case.survey_good_id, third)
+
+    def test_good_answer_is_stale_once_the_customer_wants_a_person(self):
+        case, second = self._bad_yesterday()
+        self._answered_well(second)
+        case._wants_person("Ring me", self.customer, "", "")
+        self.assertFalse(case.survey_good_id)
+
+    def test_good_answer_is_stale_after_a_bad_one_of_the_same_person_alone(self):
+        case, second, third, fourth = self._bad_yesterday(others=3)
+        self._answered_well(second)
+        other = self._sent(
+            partner_id=self.env["res.partner"]
+            .create({"name": "Somebody Else", "email": "else@example.com"})
+            .id
+        )
+        self._answer(other, 1)
+        self._run_invitations()
+        self.assertEqual(case.survey_good_id, second)
+        self._answer(third, 2)
+        self._run_invitations()
+        self.assertFalse(case.survey_good_id)
+        self._answered_well(fourth)
+        self.assertEqual(case.survey_good_id, fourth)
+
+    def test_of_answers_worked_off_together_the_last_one_counts(self):
+        case, *rows = self._bad_yesterday(others=2)
+        for minutes, row, value in ((2, rows[0], 2), (1, rows[1], 10)):
+            self._answer(row, value)
+            row.answered_at -= timedelta(minutes=minutes)
+        self._run_invitations()
+        self.assertEqual(case.survey_good_id, rows[1], "the bad one came before")
+        self.assertEqual(rows[0].recovery_case_id.survey_good_id, rows[1])
 
     def test_so_so_or_somebody_elses_good_answer_ends_nothing(self):
         first, second = self._sent(), self._sent()
