@@ -136,8 +136,10 @@ class CareDemo(models.AbstractModel):
                 }
             )
         )
-        row._take_scores()
-        row._take_comments()
+        # in the customer's story when it was said
+        with self._at(moment):
+            row._take_scores()
+            row._take_comments()
         # who looked after them at that time
         row.score_ids.sudo().write(
             {
