@@ -79,6 +79,24 @@ class SlaCase(CareCase):
         with self._at(moment):
             return self._case(**{"received_at": moment, **vals})
 
+    def _cases_of(self, people, moment):
+        """A case of each of them, opened together."""
+        with self._at(moment):
+            cases = self.env["care.case"].create(
+                [
+                    {
+                        "name": f"Case of {person.name}",
+                        "partner_id": person.id,
+                        "company_id": self.company.id,
+                        "team_id": self.team.id,
+                        "received_at": moment,
+                    }
+                    for person in people
+                ]
+            )
+            self.env.flush_all()
+        return cases
+
     def _clock(self, case, measure="first_response"):
         return case.clock_ids.filtered(lambda clock: clock.measure == measure)
 

@@ -173,20 +173,7 @@ class TestCustomerMoves(SlaCase):
     def test_following_many_contacts_costs_as_many_queries_as_following_one(self):
         self._make_key(self.firm)
         people = self.env["res.partner"].create([{"name": f"Person {n}"} for n in range(42)])
-        with self._at(MONDAY_9):
-            cases = self.env["care.case"].create(
-                [
-                    {
-                        "name": f"Case of {person.name}",
-                        "partner_id": person.id,
-                        "company_id": self.company.id,
-                        "team_id": self.team.id,
-                        "received_at": MONDAY_9,
-                    }
-                    for person in people
-                ]
-            )
-            self.env.flush_all()
+        cases = self._cases_of(people, MONDAY_9)
         self._spent(people[0], parent_id=self.firm.id)
         (one,) = self._spent(people[1], parent_id=self.firm.id)
         (many,) = self._spent(people[2:], parent_id=self.firm.id)

@@ -265,20 +265,7 @@ class TestScheduledMails(MockEmail, BacktestCase):
         people = self.env["res.partner"].create(
             [{"name": f"P {n}", "email": f"p{n}@example.com"} for n in range(22)]
         )
-        with self._at(MONDAY_9):
-            cases = self.env["care.case"].create(
-                [
-                    {
-                        "name": f"Case {person.name}",
-                        "partner_id": person.id,
-                        "company_id": self.company.id,
-                        "team_id": self.team.id,
-                        "received_at": MONDAY_9,
-                    }
-                    for person in people
-                ]
-            )
-            self.env.flush_all()
+        cases = self._cases_of(people, MONDAY_9)
         mails = type(self.env["mail.mail"])
         tell, spent = mails._care_tell, []
 

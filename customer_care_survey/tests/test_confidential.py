@@ -235,17 +235,7 @@ class TestConfidential(CareSurveyCase):
         points = score.points
         invitation.write({"skip_note": "clara@example.com is unknown", "error": "to clara@"})
         invitation.user_input_id.message_post(body="Clara Moreau just participated")
-        self.company.care_retention_months = 1
-        self.env.flush_all()
-        self.env.cr.execute(
-            "UPDATE care_case SET stage_since = %s WHERE id = %s",
-            (fields.Datetime.now() - relativedelta(months=2), case.id),
-        )
-        self.env.invalidate_all()
-        with self.enter_registry_test_mode():
-            self.env.ref("customer_care.ir_cron_retention").method_direct_trigger()
-        self.env.invalidate_all()
-        self.assertTrue(case.anonymized_at)
+        self._grow_old(case)
         self.assertEqual(score.points, points)
         self.assertNotIn("Clara", score.comment)
         self.assertIn("thanks Amir", score.comment)

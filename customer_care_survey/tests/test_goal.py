@@ -125,26 +125,27 @@ class TestGoal(CareCase):
         goal = self._goal()
         self.assertEqual((goal.current, goal.state), (0, "inprogress"))
 
+    def _satisfied(self, value):
+        """A row of an answer about what the agent did."""
+        return {
+            "measure": "csat",
+            "value": value,
+            "scale_min": 1,
+            "scale_max": 5,
+            "points": 100 if value > 3 else 0,
+            "day": fields.Date.today(),
+            "company_id": self.company.id,
+            "partner_id": self.customer.id,
+            "commercial_partner_id": self.customer.id,
+            "team_id": self.team.id,
+            "owner_id": self.agent.id,
+        }
+
     def test_satisfaction_counts_the_answers_about_the_team(self):
         scores = self.env["care.survey.score"]
         insert_new(
             scores,
-            [
-                {
-                    "measure": "csat",
-                    "value": value,
-                    "scale_min": 1,
-                    "scale_max": 5,
-                    "points": 100 if value > 3 else 0,
-                    "day": fields.Date.today(),
-                    "company_id": self.company.id,
-                    "partner_id": self.customer.id,
-                    "commercial_partner_id": self.customer.id,
-                    "team_id": self.team.id,
-                    "owner_id": self.agent.id,
-                }
-                for value in (5, 4, 2, 5)
-            ],
+            [self._satisfied(value) for value in (5, 4, 2, 5)],
         )
         goal = self._goal(self.agent2, self._definition(care_measure="csat"))
         self.assertEqual(goal.current, 75)
@@ -179,17 +180,7 @@ class TestGoal(CareCase):
                 {
                     "invitation_id": row.id,
                     "case_id": row.case_id.id,
-                    "measure": "csat",
-                    "value": value,
-                    "scale_min": 1,
-                    "scale_max": 5,
-                    "points": 100 if value > 3 else 0,
-                    "day": fields.Date.today(),
-                    "company_id": self.company.id,
-                    "partner_id": self.customer.id,
-                    "commercial_partner_id": self.customer.id,
-                    "team_id": self.team.id,
-                    "owner_id": self.agent.id,
+                    **self._satisfied(value),
                 }
                 for row, value in zip(invitations, (1, 1, 1, 5), strict=True)
             ],
