@@ -406,7 +406,7 @@ class TestFollowupPolicy(CareCase):
         self._run("care.followup", days=7)
         self.assertIn("does not want to be contacted", journey.followup_reasons)
         journey.followup_ids.unlink()
-        self.company.care_start_date = fields.Date.today() + timedelta(days=1)
+        self.company.care_start_date = fields.Date.today() + timedelta(days=2)
         journey.invalidate_recordset(["followup_reasons"])
         self.assertIn("before Customer Care started", journey.followup_reasons)
 
@@ -563,7 +563,7 @@ class TestFollowupPolicy(CareCase):
 
     def test_the_form_of_a_back_fill_keeps_what_is_typed(self):
         order = self._confirmed()
-        order.date_order = fields.Datetime.now() - timedelta(days=3)
+        order.date_order = fields.Datetime.now() - timedelta(days=4)
         policy = self._policy(((0, "care_owner"), (30, "care_owner")))
         since, until = fields.Date.today() - timedelta(days=10), fields.Date.today()
         model = self.env["care.backfill"].with_user(self.manager).with_company(self.company)

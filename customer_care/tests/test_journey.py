@@ -131,7 +131,7 @@ class TestJourney(CareCase):
             self.assertFalse(self.env[model].search(domain))
 
     def test_nothing_before_the_companys_start_date(self):
-        self.company.care_start_date = fields.Date.today() + timedelta(days=1)
+        self.company.care_start_date = fields.Date.today() + timedelta(days=2)
         self.assertFalse(self._journey(self._confirmed()))
         self.company.care_start_date = False
         self.assertFalse(self._journey(self._confirmed()))

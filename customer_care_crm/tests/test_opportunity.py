@@ -91,13 +91,13 @@ class TestOpportunity(CrmCase):
         old = self._lead(partner_id=False)
         self.env.flush_all()
         self.env.cr.execute(
-            "UPDATE crm_lead SET create_date = create_date - interval '1 day' WHERE id = %s",
+            "UPDATE crm_lead SET create_date = create_date - interval '2 days' WHERE id = %s",
             (old.id,),
         )
         self.env.invalidate_all()
         old.partner_id = self.customer
         self.assertFalse(self._before(old))
-        self.company.care_start_date = fields.Date.today() + timedelta(days=1)
+        self.company.care_start_date = fields.Date.today() + timedelta(days=2)
         self.assertFalse(self._before(self._lead()))
         self.company.care_start_date = False
         self.assertFalse(self._before(self._lead()))
