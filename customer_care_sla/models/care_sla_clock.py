@@ -913,7 +913,7 @@ class CareSlaClock(models.Model):
     def _rest_reason(self, place, measure, terms, used=None):
         """Whom a clock waits for where its record is; False while it runs.
 
-        :param place: the record, or a piece of its tenure
+        :param place: the record, or a :class:`~.care_sla_relive.Stay` of it
         :param dict terms: see the field
         :param dict used: working seconds that it has stood still already, by reason
         """
@@ -942,8 +942,14 @@ class CareSlaClock(models.Model):
 
     def _pause(self, at=None, reason="customer"):
         """Stand still, for what policies call a reason."""
-        at = at or self._now()
-        for clock in self:
+        self._pause_each(dict.fromkeys(self, (at or self._now(), reason)))
+
+    @api.model
+    def _pause_each(self, places):
+        """
+        :param dict places: clock -> from when, and for what reason
+        """
+        for clock, (at, reason) in places.items():
             clock.write(
                 self._prepare_pause(
                     clock.worktime_id,
@@ -955,7 +961,7 @@ class CareSlaClock(models.Model):
                     clock.breached_at,
                 )
             )
-        self._note_pauses()
+        self.browse(clock.id for clock in places)._note_pauses()
 
     @api.model
     def _prepare_pause(self, worktime, due, at, reason, terms, used=None, breached_at=False):
@@ -988,9 +994,15 @@ class CareSlaClock(models.Model):
 
         A pause that the policy ends earlier has ended then, even if nobody looked.
         """
-        at = at or self._now()
+        self._resume_each(dict.fromkeys(self, at or self._now()))
+
+    @api.model
+    def _resume_each(self, moments):
+        """
+        :param dict moments: clock -> when it goes on
+        """
         ended = {}
-        for clock in self:
+        for clock, at in moments.items():
             reason, used = clock.paused_for, dict(clock.paused_by or {})
             cap = (clock.terms or TERMS)["waits"].get(reason)
             left = max(0, cap - used.get(reason, 0)) if cap else None
@@ -1080,8 +1092,9 @@ class CareSlaClock(models.Model):
         known = {record for record, measure in last if measure == "resolution"}
         self._start(records.filtered(lambda r: r not in known), now, ["resolution"])
         # what nobody promised any more may be promised today
-        if any(clock.given_up for clock in last.values()):
-            self._reconsider(records)
+        given_up = {record.id for (record, _measure), clock in last.items() if clock.given_up}
+        if given_up:
+            self._reconsider(records.browse(given_up))
 
     def _run_again(self, now):
         """Go on after the record was over."""

@@ -103,24 +103,32 @@ class CareSlaClock(models.Model):
         :param dict stays: of :meth:`_stays`, of these running promises
         """
         now = self._now()
-        for clock in self:
-            measure = MEASURES_BY_NAME[clock.measure]
-            for stay in stays[clock]:
-                if clock.state != "running":
-                    break  # planned anew by the cron, with all that has been
-                if stay.is_over:
-                    if not measure.over:
-                        continue  # owed all the same
-                    late = clock.breached_at or (clock.due_at < stay.since and clock.due_at)
-                    gap = clock._skip(stay.since, stay.until or now, {"breached_at": late})
-                    self.env["care.sla.pause"]._note_solved({clock: gap})
+        # one stay after the other, of all of them at once
+        for number in range(max(map(len, stays.values()), default=0)):
+            gaps, waits, ends = {}, {}, {}
+            for clock in self:
+                # what cannot go on is planned anew by the cron, with all that has been
+                if clock.state != "running" or number >= len(stays[clock]):
                     continue
-                reason = self._rest_reason(stay, clock.measure, clock.terms, clock.paused_by)
-                if reason:
-                    clock._pause(stay.since, reason)
-                    waited = clock.next_at and clock.next_at <= now
-                    if stay.until or waited:  # long enough, before anybody could be told
-                        clock._resume(stay.until or now)
+                stay = stays[clock][number]
+                if not stay.is_over:
+                    reason = self._rest_reason(stay, clock.measure, clock.terms, clock.paused_by)
+                    if reason:
+                        waits[clock] = stay.since, reason
+                        ends[clock] = stay.until
+                elif MEASURES_BY_NAME[clock.measure].over:  # else it is owed all the same
+                    late = clock.breached_at or (clock.due_at < stay.since and clock.due_at)
+                    gaps[clock] = clock._skip(stay.since, stay.until or now, {"breached_at": late})
+            self.env["care.sla.pause"]._note_solved(gaps)
+            self._pause_each(waits)
+            self._resume_each(
+                {
+                    clock: until or now
+                    for clock, until in ends.items()
+                    # or it has waited long enough, before anybody could be told
+                    if until or (clock.next_at and clock.next_at <= now)
+                }
+            )
         self._trigger_due()
 
     def _relive_all(self, broken=None, silent=False):

@@ -91,6 +91,31 @@ class TestFailures(SlaCase):
         self.assertEqual(len(clock.pause_ids), 3)
 
     @quiet
+    def test_planning_many_late_costs_as_many_queries_as_planning_few(self):
+        calendar, hours = self._empty_calendar()
+        cases = [self._case_at(MONDAY_9) for _number in range(24)]
+        for case in cases:
+            self._stage(case, "waiting_customer", MONDAY_10)
+            self._stage(case, "progress", MONDAY_13)
+            self._stage(case, "waiting_customer", MONDAY_17)
+        calendar.attendance_ids = hours
+        clocks = [self._clock(case, "resolution") for case in cases]
+        spent = []
+        for mine in (clocks[:2], clocks[2:4], clocks[4:]):
+            mine = mine[0].union(*mine)
+            with self._at(TUESDAY_10):
+                self.env.flush_all()
+                self.env.invalidate_all()
+                before = self.cr.sql_log_count
+                mine._replan(self.env.cr.now())
+                self.env.flush_all()
+                spent.append(self.cr.sql_log_count - before)
+            self.assertEqual(mine.mapped("state"), ["paused"] * len(mine))
+            self.assertEqual({len(clock.pause_ids) for clock in mine}, {2})
+        _first, few, many = spent
+        self.assertLessEqual(many, few + 5)
+
+    @quiet
     def test_what_could_not_be_planned_while_it_waits_stands_still_once_it_is(self):
         calendar, hours = self._empty_calendar()
         case = self._case_at(MONDAY_9)
